@@ -1,0 +1,87 @@
+"""What a caller may say about a send besides the template's variables."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tasks.errors import InvalidOption
+from tasks.rights import Rights
+from tasks.route import check_channels
+from tasks.schedule import Window, instant, zone
+
+MAX_EXPIRY = 30 * 86_400.0  # seconds
+MAX_KEY = 255
+MAX_RATE = 1_000_000  # a minute
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """Options of a send, apart so that any name is free for a template's variable.
+
+    `channels` forces the outside channels (in-app is always written); `expires_in` seconds bound how long they may try;
+    `priority` 0 is first, 9 last; a repeated `idempotency_key` gets the first answer
+    again, within its `idempotency_scope`, if `body_hash` is the same; `actor` is who sends, for the audit. `reply` makes the
+    HTTP answer (status, text) that is kept with the key, of the answers for people or of a broadcast's (number, state);
+    `rights` are those of the key that sends.
+
+    Broadcasts only: `send_at` starts it later, an aware time, or a wall clock's in `timezone` (IANA); `window` ("09:00-20:00", in
+    `timezone`, over midnight too) is when something of it may go out; `rate_per_minute` bounds its messages on outside channels.
+    """
+
+    channels: tuple[str, ...] | None = None
+    expires_in: float | None = None
+    send_at: datetime | None = None
+    timezone: str = ""
+    window: str | None = None
+    rate_per_minute: int | None = None
+    priority: int | None = None
+    idempotency_key: str | None = None
+    idempotency_scope: str = "python"
+    body_hash: str = ""
+    actor: str = ""
+    reply: Callable[[Any], tuple[int, str]] | None = None
+    rights: Rights | None = None
+
+    def __post_init__(self) -> None:
+        if self.channels is not None:
+            object.__setattr__(self, "channels", check_channels(self.channels))
+        if self.expires_in is not None and not (math.isfinite(self.expires_in) and 0 < self.expires_in <= MAX_EXPIRY):
+            raise InvalidOption(
+                "expires_in is out of range.", field="expires_in", remedy="Give seconds, more than 0 and at most 30 days."
+            )
+        if self.priority is not None and not 0 <= self.priority <= 9:
+            raise InvalidOption("priority is out of range.", field="priority", remedy="Give 0 (first) to 9 (last).")
+        _ = self.starts_at, self.opening  # raises what is wrong with them
+        if self.rate_per_minute is not None and not 1 <= self.rate_per_minute <= MAX_RATE:
+            raise InvalidOption(
+                "rate_per_minute is out of range.", field="rate_per_minute", remedy=f"Give 1 to {MAX_RATE}, or none for no limit."
+            )
+        if self.idempotency_key is not None and not 0 < len(self.idempotency_key) <= MAX_KEY:
+            raise InvalidOption(
+                "The idempotency key is empty or too long.", field="idempotency_key", remedy="Give 1 to 255 characters."
+            )
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """`send_at` as an instant, in UTC. Raises InvalidOption where its zone is unknown, or no year of the calendar has it."""
+        where = zone(self.timezone)
+        if self.send_at is None:
+            return None
+        if self.send_at.tzinfo is None and not self.timezone:
+            raise InvalidOption(
+                "send_at has no time zone.", field="send_at",
+                remedy='Give an aware time, like 2026-01-31T09:00+05:45, or timezone beside it, like "Asia/Kathmandu".',
+            )
+        try:
+            return self.send_at.astimezone(UTC) if self.send_at.tzinfo else instant(self.send_at, where)
+        except (OverflowError, ValueError):
+            raise InvalidOption(
+                "send_at lies outside the calendar.", field="send_at", remedy="Give a time within a year."
+            ) from None
+
+    @property
+    def opening(self) -> Window | None:
+        """`window`, read. Raises InvalidOption."""
+        return None if self.window is None else Window.read(self.window, self.timezone)
