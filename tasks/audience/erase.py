@@ -1,0 +1,47 @@
+"""Erasing a person: what names them goes, the rows that add up stay."""
+
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from tasks.database import writing
+from tasks.errors import UnknownRecipient
+from tasks.models import Attempt, BroadcastMember, Connection, Delivery, Device, Notification, OptOut, Recipient, SegmentMember
+from tasks.models.types import db_clock
+from tasks.models.words import CANCELLED, DUE_STATES
+
+
+def erase(recipient_pk: int) -> None:
+    """Remove everything that says who a person is, in one transaction; their id is free for somebody new.
+
+    The emptied row stays as a tombstone, as do notifications and deliveries without their content, so that every total and every
+    broadcast's proof still add up. What waits to be sent is cancelled. Raises UnknownRecipient.
+    """
+    own = select(Notification.pk).where(Notification.recipient_id == recipient_pk)
+    mine = Delivery.notification_id.in_(own)
+    with writing() as connection:
+        blank = dict.fromkeys(("name", "email", "phone", "locale", "timezone", "country"), "")
+        found = connection.execute(
+            update(Recipient)
+            .where(Recipient.id == recipient_pk, Recipient.deleted_at.is_(None))
+            .values(**blank, external_id=f"deleted:{recipient_pk}", attributes={}, is_active=False, deleted_at=db_clock())
+        ).rowcount
+        if not found:
+            raise UnknownRecipient("There is no such recipient.", field="id", remedy="They may have been deleted already.")
+        for table in (Device, OptOut, SegmentMember, BroadcastMember, Connection):
+            connection.execute(delete(table).where(table.recipient_id == recipient_pk))
+        connection.execute(
+            update(Delivery)
+            .where(mine, Delivery.state.in_(DUE_STATES), Delivery.broadcast_id.is_(None))
+            .values(state=CANCELLED, reason="recipient_deleted", closed_at=db_clock())
+        )
+        connection.execute(update(Delivery).where(mine).values(detail=""))
+        connection.execute(
+            update(Attempt)
+            .where(Attempt.delivery_id.in_(select(Delivery.pk).where(mine)))
+            .values(target="", response="", provider_ref="")
+        )
+        emptied: dict[str, Any] = {"own_title": "", "own_message": "", "own_data": {}, "recipient_fields": None}
+        connection.execute(
+            update(Notification).where(Notification.recipient_id == recipient_pk).values(**emptied, deleted_at=db_clock())
+        )

@@ -1,0 +1,142 @@
+"""A CSV file of people as it comes: its encoding, its delimiter, its header, and what kind of values its columns hold."""
+
+import codecs
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from tasks.errors import InvalidImport
+
+Kind = Literal["text", "number", "boolean"]
+KNOWN = ("id", "name", "email", "phone", "locale", "timezone", "country", "token")
+REFUSED = ("attributes", "channel", "data", "tokens")  # words of the API that a column cannot be
+DELIMITERS = ",;\t"
+# Numbers as a person writes them. With leading zeros or many digits they are codes and telephone numbers: those stay text.
+NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?", re.ASCII)
+BOOLEAN = re.compile(r"true|false", re.IGNORECASE)
+PATTERNS: dict[Kind, re.Pattern[str]] = {"number": NUMBER, "boolean": BOOLEAN}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: one of KNOWN, or an attribute whose values are of a `kind` (None: not said). A nameless one must be empty."""
+
+    name: str
+    kind: Kind | None = None
+
+    @property
+    def is_attribute(self) -> bool:
+        """True where it goes into the person's attributes."""
+        return bool(self.name) and self.name not in KNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How to read a file, its columns, and how many rows it has."""
+
+    path: Path
+    encoding: str
+    delimiter: str
+    columns: tuple[Column, ...]
+    total: int
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """The rows that are not empty, each with the number of the line it begins on. Raises InvalidImport."""
+        return islice(_rows(self.path, self.encoding, self.delimiter), 1, None)
+
+
+def read_table(path: Path) -> Table:
+    """Read the whole file once, keeping none of it. Raises InvalidImport where it is no table with an id column.
+
+    The header may say an attribute's kind after a colon, like `zip:text` or `orders:number`. Where it does not, the column holds
+    numbers, or booleans, if every value in it is one.
+    """
+    encoding = _encoding(path)
+    delimiter = _delimiter(path, encoding)
+    rows = _rows(path, encoding, delimiter)
+    _line, header = next(rows, (1, []))
+    columns = [_column(name) for name in header]
+    _check(columns)
+    kinds, total = _guess(columns, (cells for _line, cells in rows))
+    found = tuple(Column(column.name, kind) for column, kind in zip(columns, kinds, strict=True))
+    return Table(path, encoding, delimiter, found, total)
+
+
+def _encoding(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise InvalidImport(f"{path} cannot be read: {error.strerror}.", field="file", remedy="Check its name.") from None
+    # Spreadsheets save "Unicode text" as UTF-16, with its mark in front.
+    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
+def _rows(path: Path, encoding: str, delimiter: str, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+    line = 1
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter, strict=strict)
+            for cells in reader:
+                if any(cell.strip() for cell in cells) and not (line == 1 and _names_delimiter(cells)):
+                    yield line, cells
+                line = reader.line_num + 1
+    except UnicodeDecodeError:
+        raise InvalidImport(f"Line {line} or one after it is not UTF-8.", field="file", remedy="Save it as CSV UTF-8.") from None
+    except csv.Error as error:
+        raise InvalidImport(f"Line {line} is no CSV: {error}.", field="file", remedy="Check its quotation marks.") from None
+
+
+def _names_delimiter(cells: list[str]) -> bool:
+    """True for the line sep=; that spreadsheets write and read."""
+    return cells[0].lower().startswith("sep=") and not "".join(cells[1:])
+
+
+def _delimiter(path: Path, encoding: str) -> str:
+    """The delimiter that splits the header into the most columns."""
+    headers = {mark: next(_rows(path, encoding, mark, strict=False), (1, []))[1] for mark in DELIMITERS}
+    return max(headers, key=lambda mark: len(headers[mark]))
+
+
+def _column(header: str) -> Column:
+    name, _colon, kind = header.strip().partition(":")
+    if name.lower() in (*KNOWN, *REFUSED):
+        return Column(name.lower())
+    if not kind:
+        return Column(name)
+    if kind not in ("text", *PATTERNS):
+        raise InvalidImport(f"There is no kind {kind!r}.", field=header, remedy="Write :text, :number or :boolean, or nothing.")
+    return Column(name, kind)
+
+
+def _check(columns: list[Column]) -> None:
+    names = [column.name for column in columns if column.name]
+    if "id" not in names:
+        raise InvalidImport(
+            "The first line names no id column.", field="id",
+            remedy=f"Head the columns with {', '.join(KNOWN)}, or the names of attributes.",
+        )
+    for name in names:
+        if names.count(name) > 1 or name in REFUSED:
+            why = "twice" if names.count(name) > 1 else "and cannot be a column"
+            raise InvalidImport(f"The header names {name!r} {why}.", field=name, remedy="Rename that column.")
+
+
+def _guess(columns: list[Column], rows: Iterable[list[str]]) -> tuple[list[Kind], int]:
+    """The kind of every column, and the number of rows."""
+    open_kinds = {place: set(PATTERNS) for place, column in enumerate(columns) if column.is_attribute and column.kind is None}
+    filled, total = set[int](), 0
+    for cells in rows:
+        total += 1
+        for place, kinds in open_kinds.items():
+            value = cells[place].strip() if place < len(cells) else ""
+            if value:
+                filled.add(place)
+                kinds -= {kind for kind in kinds if not PATTERNS[kind].fullmatch(value)}
+    guessed: dict[int, Kind] = {place: next(iter(kinds), "text") for place, kinds in open_kinds.items() if place in filled}
+    found: list[Kind] = [column.kind or guessed.get(place, "text") for place, column in enumerate(columns)]
+    return found, total
