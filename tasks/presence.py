@@ -1,0 +1,131 @@
+"""Who is online, across processes: one row for every live connection, which counts only while its process is alive."""
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from flask import current_app
+from sqlalchemy import ColumnElement, delete, exists, insert, select
+
+from tasks.database import reading, upsert, writing
+from tasks.models import Connection, Notification, Process
+from tasks.models.types import db_clock
+
+T = TypeVar("T")
+
+DEAD_AFTER = 60.0  # seconds without a heartbeat, on the database's clock: as long as the ledger waits
+CHUNK = 1_000  # people asked about in one statement
+
+
+def _alive() -> ColumnElement[bool]:
+    beating = Process.heartbeat_at > db_clock(-DEAD_AFTER)
+    return exists().where(Process.id == Connection.process_id, Process.ended_at.is_(None), beating)
+
+
+class _Together(Generic[T]):
+    """Writes what several threads bring at the same moment in one transaction: after a restart, thousands come within seconds.
+
+    Whoever has the turn writes for all that wait; each returns when its own is committed, or raises what went wrong.
+    """
+
+    def __init__(self, work: Callable[[Sequence[T]], None]) -> None:
+        self._work = work
+        self._guard, self._turn = threading.Lock(), threading.Lock()
+        self._waiting: list[tuple[T, list[Exception | None]]] = []
+
+    def write(self, value: T) -> None:
+        end: list[Exception | None] = []
+        with self._guard:
+            self._waiting.append((value, end))
+        with self._turn:
+            if not end:
+                self._write_all()
+        if end[0] is not None:
+            raise end[0]
+
+    def _write_all(self) -> None:
+        with self._guard:
+            mine, self._waiting = self._waiting, []
+        error: Exception | None = None
+        try:
+            self._work([value for value, _ in mine])
+        except Exception as raised:  # each of those who wait is told
+            error = raised
+        for _, end in mine:
+            end.append(error)
+
+
+def _insert(rows: Sequence[Mapping[str, object]]) -> None:
+    with writing() as connection:
+        connection.execute(insert(Connection).values(connected_at=db_clock()), list(rows))
+
+
+def _delete(sids: Sequence[str]) -> None:
+    with writing() as connection:
+        connection.execute(delete(Connection).where(Connection.sid.in_(sids)))
+
+
+def came(sid: str, recipient_id: int, process_id: int) -> None:
+    """Note a connection of this process, before it reads what was missed: senders look here after their commit."""
+    together: _Together[Mapping[str, object]] = current_app.extensions.setdefault("carillon.coming", _Together(_insert))
+    together.write({"sid": sid, "recipient_id": recipient_id, "process_id": process_id})
+
+
+def left(sid: str) -> None:
+    """Forget a connection."""
+    together: _Together[str] = current_app.extensions.setdefault("carillon.leaving", _Together(_delete))
+    together.write(sid)
+
+
+def online(recipient_ids: Collection[int]) -> set[int]:
+    """Which of these people have a live connection, in any process."""
+    query = select(Connection.recipient_id).where(_alive())
+    with reading() as connection:
+        return {
+            person
+            for some in _chunks(recipient_ids)
+            for person in connection.execute(query.where(Connection.recipient_id.in_(some))).scalars()
+        }
+
+
+def online_receivers(first: int, last: int) -> set[int]:
+    """Which people with a live connection have a message with a number from `first` to `last`. One cheap statement.
+
+    A range, because a thousand single numbers take the database longer to read than to answer.
+    """
+    query = select(Notification.recipient_id).where(
+        Notification.pk.between(first, last), exists().where(Connection.recipient_id == Notification.recipient_id, _alive())
+    )
+    with reading() as connection:
+        return set(connection.execute(query.distinct()).scalars())
+
+
+def reconcile(process_id: int, here: Mapping[str, int]) -> None:
+    """Make the rows of a process equal its connections (sid: person), and drop those of processes that are gone.
+
+    A row can be wrong after the database was away while somebody came or left.
+    """
+    with reading() as connection:
+        mine = select(Connection.sid, Connection.connected_at < db_clock(-DEAD_AFTER)).where(Connection.process_id == process_id)
+        written = {sid: bool(settled) for sid, settled in connection.execute(mine)}
+        stale = connection.execute(select(Connection.sid).where(~_alive(), Connection.process_id != process_id)).scalars().all()
+    missing = [
+        {"sid": sid, "recipient_id": person, "process_id": process_id, "connected_at": db_clock()}
+        for sid, person in here.items()
+        if sid not in written
+    ]
+    # A new row may belong to somebody who came since `here` was taken.
+    gone = [*(sid for sid, settled in written.items() if settled and sid not in here), *stale]
+    if not (missing or gone):
+        return
+    with writing() as connection:
+        for row in missing:
+            connection.execute(upsert(Connection, connection.dialect.name).values(row).on_conflict_do_nothing())
+        for some in _chunks(gone):
+            connection.execute(delete(Connection).where(Connection.sid.in_(some)))
+
+
+def _chunks(values: Collection[T]) -> Iterator[Sequence[T]]:
+    listed = list(values)
+    for start in range(0, len(listed), CHUNK):
+        yield listed[start : start + CHUNK]
