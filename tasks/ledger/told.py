@@ -1,0 +1,22 @@
+"""What a hand-over came to, for the figures and the log. Ids only: whose messages they are stays in the database."""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tasks import metrics, public_id
+
+if TYPE_CHECKING:
+    from tasks.ledger.result import Result, Try
+
+log = logging.getLogger(__name__)
+
+
+def tell(results: Sequence["Result"], tries: Sequence["Try"]) -> None:
+    """Count them, and say so in the log where it listens."""
+    metrics.closed((result.channel, result.state) for result in results)
+    metrics.tried((entry.provider, entry.outcome, entry.duration_ms) for entry in tries)
+    if log.isEnabledFor(logging.INFO):
+        for result in results:
+            words = {"channel": result.channel, "state": result.state, "reason": result.reason, "provider": result.provider}
+            log.info("delivery", extra={"delivery_id": str(public_id.encode(public_id.DELIVERY, result.delivery_id)), **words})
