@@ -1,0 +1,218 @@
+"""API keys of services: made here, shown once, kept as a hash, and looked up by it.
+
+A key reads `crl_<prefix>_<secret>`: the prefix names it in lists and tokens, the secret is 256 random bits and a
+checksum, so that a mistyped key is refused without asking the database and a secret scanner can tell a real one.
+"""
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+import zlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from dashboard import audit
+from tasks import vault
+from tasks.database import reading, writing
+from tasks.errors import InvalidOption
+from tasks.extensions import db
+from tasks.models import ApiKey, Template
+from tasks.models.types import UtcDateTime, utcnow
+from tasks.models.words import OUTSIDE_CHANNELS, SCOPES
+from tasks.rights import Rights
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+SHAPE = re.compile(r"crl_([0-9A-Za-z]{8})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+LIVE, TEST = "live", "test"  # kinds
+OWN_LIMITS = ("templates", "channels", "rate_per_minute")
+MOST_A_MINUTE = 1_000_000
+TOKENS_LAST = timedelta(hours=1)  # the longest that a token may live (dashboard.tokens.LIFETIME)
+PURPOSE = "signing secrets"
+TOUCH = timedelta(minutes=1)  # how exact `last_used_at` is
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a key is held to. `test`: whatever it sends goes to the simulator. None: all templates, all channels, the setting."""
+
+    test: bool = False
+    templates: tuple[str, ...] | None = None
+    channels: tuple[str, ...] | None = None
+    rate_per_minute: int | None = None
+
+
+def create_key(
+    name: str, scopes: Sequence[str], actor: str, expires_at: datetime | None = None, limits: Limits | None = None
+) -> tuple[ApiKey, str]:
+    """Make and commit a key. Returns its row and the key itself, which nobody can read again.
+
+    Raises InvalidOption where the name is empty, a scope, template or channel unknown, no scope given, or `expires_at` (aware)
+    has passed.
+    """
+    chosen = limits or Limits()
+    _check(name, scopes, expires_at)
+    _check_limits(chosen)
+    key, plaintext = new_row(
+        name=name.strip(), scopes=[scope for scope in SCOPES if scope in scopes], kind=TEST if chosen.test else LIVE,
+        templates=_listed(chosen.templates), channels=_listed(chosen.channels), rate_per_minute=chosen.rate_per_minute,
+        expires_at=expires_at, created_by=actor,
+    )
+    changes = {"name": [None, key.name], "scopes": [None, key.scopes]}
+    changes |= {field: [None, getattr(key, field)] for field in OWN_LIMITS if getattr(key, field) is not None}
+    changes |= {"kind": [None, TEST]} if chosen.test else {}
+    audit.record("create", "api_key", key.id, changes, actor=actor)
+    db.session.commit()
+    return key, plaintext
+
+
+def new_row(**values: Any) -> tuple[ApiKey, str]:
+    """A key's row with these values, flushed and not committed, and the key itself. Raises ConfigurationError."""
+    plaintext = _new_plaintext()
+    sealed = vault.lock(secrets.token_urlsafe(32), PURPOSE)
+    key = ApiKey(prefix=plaintext[4:12], key_hash=_hash(plaintext), signing_secret=sealed, **values)
+    db.session.add(key)
+    db.session.flush()
+    return key, plaintext
+
+
+def rights_of(key: ApiKey) -> Rights:
+    """What the key may send, as the sender checks it."""
+    templates = None if key.templates is None else tuple(key.templates)
+    channels = None if key.channels is None else tuple(key.channels)
+    return Rights(key.prefix, templates, channels, is_test=key.kind == TEST)
+
+
+def find_key(plaintext: str) -> ApiKey | None:
+    """The live key that this is, or None. The row is detached: no transaction stays open behind it. Notes the use."""
+    shape = SHAPE.fullmatch(plaintext)
+    if not shape or _checksum(shape[1] + shape[2]) != shape[3]:
+        return None
+    digest = _hash(plaintext)
+    key = _live(ApiKey.key_hash, digest)
+    if key is None or not hmac.compare_digest(key.key_hash, digest):
+        return None
+    _note_use(key)
+    return key
+
+
+def find_by_prefix(prefix: str) -> ApiKey | None:
+    """The key with this prefix (a token's `kid`), if it still vouches for tokens: detached, or None."""
+    now = utcnow()
+    with reading() as connection:
+        row = connection.execute(_BY_PREFIX, {"prefix": prefix, "now": now, "faded": now - TOKENS_LAST}).mappings().first()
+    return ApiKey(**row) if row else None
+
+
+def vouches(now: Any = None, faded: Any = None) -> ColumnElement[bool]:
+    """The keys whose tokens are believed: live ones, and rotated ones until the last token signed with them has expired."""
+    now = utcnow() if now is None else now
+    faded = now - TOKENS_LAST if faded is None else faded
+    next_one = aliased(ApiKey)
+    rotated = exists().where(next_one.rotated_from == ApiKey.id)
+    fading = and_(ApiKey.expires_at > faded, rotated)
+    return and_(ApiKey.is_active, or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now, fading))
+
+
+# Built once: every connection that comes asks it, and composing it costs five times as much as running it.
+_BY_PREFIX = select(ApiKey.__table__).where(
+    ApiKey.prefix == bindparam("prefix"),
+    vouches(bindparam("now", type_=UtcDateTime()), bindparam("faded", type_=UtcDateTime())),
+)
+
+
+def silent(key_ids: Collection[int]) -> set[int]:
+    """Those of these keys (their rows' ids) that vouch for nothing any more: revoked, or expired."""
+    with reading() as connection:
+        speaking = connection.execute(select(ApiKey.id).where(ApiKey.id.in_(key_ids), vouches())).scalars()
+        return set(key_ids) - set(speaking)
+
+
+def signing_secret(key: ApiKey) -> str:
+    """The secret that subscriber tokens are signed with. Raises ConfigurationError where SECRET_KEY has changed."""
+    return vault.unlock(key.signing_secret, PURPOSE)
+
+
+def _check(name: str, scopes: Sequence[str], expires_at: datetime | None) -> None:
+    if not name.strip():
+        raise InvalidOption("An API key needs a name.", field="name", remedy="Name the service that will use it.")
+    unknown = [scope for scope in scopes if scope not in SCOPES]
+    if unknown or not scopes:
+        what = f"There is no scope {unknown[0]!r}." if unknown else "A key without a scope can do nothing."
+        raise InvalidOption(what, field="scopes", remedy=f"Choose from {', '.join(SCOPES)}.")
+    if expires_at is not None and expires_at <= utcnow():
+        raise InvalidOption("The expiry has passed.", field="expires_at", remedy="Give a time to come, or none.")
+
+
+def _check_limits(limits: Limits) -> None:
+    if limits.templates is not None:
+        known = set(db.session.scalars(select(Template.slug).where(Template.slug.in_(limits.templates))))
+        unknown = sorted(set(limits.templates) - known)
+        if unknown or not limits.templates:
+            what = f"There is no template {unknown[0]!r}." if unknown else "A key without a template can send nothing."
+            raise InvalidOption(what, field="templates", remedy="Name templates by their slugs, or leave this empty for all.")
+    foreign = sorted(set(limits.channels or ()) - set(OUTSIDE_CHANNELS))
+    if foreign:
+        remedy = f"Choose from {', '.join(OUTSIDE_CHANNELS)}; in_app always rings."
+        raise InvalidOption(f"There is no outside channel {foreign[0]!r}.", field="channels", remedy=remedy)
+    if limits.rate_per_minute is not None and not 1 <= limits.rate_per_minute <= MOST_A_MINUTE:
+        raise InvalidOption(
+            "The rate is out of range.", field="rate_per_minute",
+            remedy=f"Give 1 to {MOST_A_MINUTE:,} requests a minute, or none.",
+        )
+
+
+def _listed(words: Collection[str] | None) -> list[str] | None:
+    return None if words is None else sorted(set(words))
+
+
+def _live(column: InstrumentedAttribute[str], value: str) -> ApiKey | None:
+    fresh = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utcnow())
+    with reading() as connection:
+        row = connection.execute(select(ApiKey.__table__).where(column == value, ApiKey.is_active, fresh)).mappings().first()
+    return ApiKey(**row) if row else None
+
+
+def _note_use(key: ApiKey) -> None:
+    now = utcnow()
+    tried: dict[int, datetime] = current_app.extensions.setdefault("carillon.key_uses", {})
+    if any(then is not None and now - then < TOUCH for then in (key.last_used_at, tried.get(key.id))):
+        return
+    tried[key.id] = now  # before the write: a locked database is waited for once a minute, not in every call
+    try:
+        with writing() as connection:
+            connection.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used_at=now))
+    except OperationalError:  # the request itself decides whether a locked database is in its way
+        log.warning("the use of key %s could not be noted", key.prefix)
+
+
+def _new_plaintext() -> str:
+    prefix = "".join(secrets.choice(ALPHABET) for _ in range(8))
+    secret = _base62(secrets.randbits(256), 43)
+    return f"crl_{prefix}_{secret}{_checksum(prefix + secret)}"
+
+
+def _checksum(text: str) -> str:
+    return _base62(zlib.crc32(text.encode()), 6)
+
+
+def _base62(number: int, width: int) -> str:
+    digits = []
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        digits.append(ALPHABET[digit])
+    return "".join(reversed(digits))
+
+
+def _hash(plaintext: str) -> str:
+    return hashlib.sha256(plaintext.encode()).hexdigest()
