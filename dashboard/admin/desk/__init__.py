@@ -1,0 +1,1 @@
+"""The desk's own live namespace: operators who watch broadcasts get their counters as they change."""

@@ -1,0 +1,1 @@
+"""How things are shown: words, times, assets, navigation, progress."""

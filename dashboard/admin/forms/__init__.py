@@ -1,0 +1,1 @@
+"""What people fill in: fields, and how what they type is read."""
