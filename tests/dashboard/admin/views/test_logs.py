@@ -1,0 +1,112 @@
+"""The delivery log and the notifications: found by every filter, on both databases, with the whole story of each row."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from dashboard.admin.views.deliveries import Deliveries
+from tasks.extensions import db
+from tasks.models import Delivery, Notification
+from tasks.models.types import utcnow
+from tasks.models.words import EMAIL, FAILED, IN_APP, PUSH, SENT, SKIPPED, UNKNOWN
+from tests import factories
+from tests.dashboard.admin.browsing import Browser, words
+from tests.dashboard.admin.story import delivery, notification
+
+
+@pytest.fixture
+def log(any_app: Flask) -> Browser:
+    """Four messages: Asha's payment three days ago and today, Bikram's code, and one in doubt."""
+    asha, bikram = factories.person("asha", name="Asha"), factories.person("bikram", name="Bikram")
+    payment = factories.template("payment_success").current_version
+    otp = factories.template("otp_sms", title="Code", message="{{ otp }}").current_version
+    now, doubt = utcnow(), {"provider": "smtp", "reason": "in_doubt"}
+    for person, version, title, at, channel, state, more in (
+        (asha, payment, "Old payment", now - timedelta(days=3), EMAIL, SENT, {"provider": "smtp"}),
+        (bikram, otp, "Your code", now - timedelta(days=2), PUSH, SKIPPED, {"reason": "no_device", "tries": 0}),
+        (asha, payment, "A doubtful one", now - timedelta(days=1), EMAIL, UNKNOWN, doubt),
+        (asha, payment, "New payment", now, PUSH, FAILED, {"provider": "simulator", "reason": "refused", "detail": "DEAD"}),
+    ):
+        message = notification(person, version.id, title=title, created_at=at)
+        delivery(message, channel, state, created_at=at, **more)
+        delivery(message, IN_APP, SENT, provider="socketio", created_at=at)
+    db.session.commit()
+    return Browser(any_app, "admin")
+
+
+ALL = {"Old payment", "Your code", "A doubtful one", "New payment"}
+
+
+def titles(browser: Browser, page: str, **query: str) -> set[str]:
+    answer = browser.get(page, **query)
+    assert answer.status_code == 200
+    return {title for title in ALL if title in words(answer.text).partition("Newest first")[0]}
+
+
+@pytest.mark.parametrize(("query", "found"), [
+    ({"state": UNKNOWN}, {"A doubtful one"}), ({"channel": EMAIL}, {"Old payment", "A doubtful one"}),
+    ({"reason": "no_device"}, {"Your code"}), ({"provider": "smtp"}, {"Old payment", "A doubtful one"}),
+    ({"recipient": "bikram"}, {"Your code"}), ({"recipient": "nobody"}, set()),
+    ({"template": "otp_sms"}, {"Your code"}), ({"template": "nothing"}, set()),
+    ({"channel": EMAIL, "recipient": "asha", "state": SENT}, {"Old payment"}),
+    ({"state": "no such state"}, ALL),
+])
+def test_the_log_is_filtered(log: Browser, query: dict[str, str], found: set[str]) -> None:
+    page = "/admin/deliveries/"
+    shown = titles(log, page, **query)
+
+    assert shown == found
+
+
+def test_the_log_is_bounded_by_local_times(log: Browser) -> None:
+    now = utcnow() + timedelta(hours=5, minutes=45)  # the operator's zone is Asia/Kathmandu
+    since, until = ((now - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M") for days in (2.5, 0.5))
+
+    for page in ("/admin/deliveries/", "/admin/notifications/"):
+        assert titles(log, page, since=since) == ALL - {"Old payment"}
+        assert titles(log, page, until=until) == ALL - {"New payment"}
+        assert titles(log, page, since=since, until=until) == {"Your code", "A doubtful one"}
+        assert titles(log, page, since="yesterday") == ALL
+    assert "this is not a time" in log.get("/admin/deliveries/?since=yesterday").text
+
+
+def test_notifications_are_filtered(log: Browser) -> None:
+    assert titles(log, "/admin/notifications/", recipient="bikram") == {"Your code"}
+    assert titles(log, "/admin/notifications/", template="payment_success") == ALL - {"Your code"}
+
+
+def test_a_delivery_tells_its_story(log: Browser) -> None:
+    row = db.session.query(Delivery).filter_by(state=FAILED).one()
+
+    page = words(log.get(f"/admin/deliveries/details/?id={row.pk}").text)
+
+    assert "Accepted" in page
+    assert "Try 1 Permanent" in page
+    assert "DEAD" in page
+    assert "The provider refused it for good." in page
+    assert "Simulated. No provider is configured for this channel" in page
+    assert str(row.id) in page
+
+
+def test_a_notification_links_its_channels(log: Browser) -> None:
+    row = db.session.query(Notification).filter_by(own_title="A doubtful one").one()
+
+    page = words(log.get(f"/admin/notifications/details/?id={row.pk}").text)
+
+    assert "E-mail In doubt It was handed over and the answer never came" in page
+    assert "In-app Sent" in page
+
+
+def test_the_log_is_paged_by_id(log: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Deliveries, "page_size", 3)
+    pks = [pk for (pk,) in db.session.query(Delivery.pk).order_by(Delivery.pk.desc())]
+
+    first = log.get("/admin/deliveries/").text
+    assert f"/admin/deliveries/?before={pks[2]}" in first
+    second = log.get(f"/admin/deliveries/?before={pks[2]}").text
+    assert f"/admin/deliveries/?after={pks[3]}" in second
+    assert f"details/?id={pks[3]}" in second
+    assert f"details/?id={pks[2]}&" not in second
+    assert f"details/?id={pks[2]}" in log.get(f"/admin/deliveries/?after={pks[3]}").text
+    assert log.get("/admin/deliveries/?before=nonsense&after=x").status_code == 200
