@@ -8,6 +8,7 @@ from tasks.models.process import Breaker, Connection, Installation, Process, Rat
 from tasks.models.recipient import Device, OptOut, Recipient
 from tasks.models.rule import Rule
 from tasks.models.segment import Segment, SegmentMember
+from tasks.models.send_plan import SendPlan, SendPlanPage
 from tasks.models.template import Template, TemplateVersion
 from tasks.models.webhook import Webhook, WebhookCall
 
@@ -36,6 +37,8 @@ __all__ = [
     "Rule",
     "Segment",
     "SegmentMember",
+    "SendPlan",
+    "SendPlanPage",
     "Template",
     "TemplateVersion",
     "Webhook",

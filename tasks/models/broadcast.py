@@ -41,6 +41,7 @@ class Broadcast(Model):
     cursor: Mapped[int] = mapped_column(default=0)  # last recipient of the frozen audience who has rows
     source_cursor: Mapped[str | None] = mapped_column(Text)  # next page of the outside source; "" when it is copied
     is_test: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # of a test key: nothing leaves
+    plan_hash: Mapped[str | None] = mapped_column(Text)  # the dry run that it is held to: exactly those people get it
     audience_count: Mapped[int] = mapped_column(default=0)  # people in the frozen audience; 0 until frozen_at is set
     expanded_count: Mapped[int] = mapped_column(default=0)  # of them, those who have rows: all once expanded_at is set
     created_by: Mapped[str] = mapped_column(Text, default="")
