@@ -10,6 +10,7 @@ from tasks import outbox
 from tasks.database import reading, writing
 from tasks.ledger import counts
 from tasks.models import Delivery, Notification
+from tasks.models.types import db_clock
 from tasks.models.words import DELIVERED, IN_APP, SENT, UNKNOWN
 
 MOST = 1_000  # deliveries of one person confirmed at once, the newest first: a receipt is no reason to walk a whole history
@@ -41,7 +42,7 @@ def confirm(spans: Mapping[int, Span], slot: int) -> int:
             rows = connection.execute(
                 update(Delivery)
                 .where(Delivery.pk.in_(mine.with_for_update(skip_locked=True).scalar_subquery()))
-                .values(state=DELIVERED)
+                .values(state=DELIVERED, receipt_at=db_clock())
                 .returning(Delivery.pk, Delivery.broadcast_id)
             ).all()
             done.update(broadcast for _, broadcast in rows)
@@ -84,7 +85,8 @@ def settle(receipts: Sequence[Receipt], slot: int) -> list[bool]:
             connection.execute(
                 update(Delivery)
                 .where(Delivery.pk == receipt.delivery_id)
-                .values(state=receipt.state, reason=receipt.reason, detail=receipt.detail[:2_000], lease_token=None)
+                .values(state=receipt.state, reason=receipt.reason, detail=receipt.detail[:2_000], lease_token=None,
+                        receipt_at=db_clock())
             )
             if before.broadcast_id is not None:
                 key = (before.broadcast_id, before.channel)

@@ -15,6 +15,7 @@ from tasks.models.words import QUEUED
 DUE = text("state in ('queued', 'retrying')")
 IN_HAND = text("state = 'sending'")
 TROUBLE = text("state in ('failed', 'unknown', 'bounced')")
+ENDED_BADLY = text("state in ('failed', 'unknown', 'bounced', 'expired', 'cancelled')")  # few, and looked for in the log
 
 
 class Delivery(Model):
@@ -29,6 +30,7 @@ class Delivery(Model):
         ),
         Index("ix_deliveries_in_hand", "leased_by", postgresql_where=IN_HAND, sqlite_where=IN_HAND),
         Index("ix_deliveries_trouble", "broadcast_id", "state", postgresql_where=TROUBLE, sqlite_where=TROUBLE),
+        Index("ix_deliveries_ended_badly", "state", "id", postgresql_where=ENDED_BADLY, sqlite_where=ENDED_BADLY),
         {"sqlite_autoincrement": True},
     )
 
@@ -53,6 +55,7 @@ class Delivery(Model):
     handed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    receipt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when its provider, or the person's device, confirmed it
 
     notification: Mapped[Notification] = relationship(back_populates="deliveries")
     attempts: Mapped[list["Attempt"]] = relationship(back_populates="delivery", order_by="Attempt.id", passive_deletes=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 UNREAD = text("read_at is null and archived_at is null and deleted_at is null")
 OF_BROADCAST = text("broadcast_id is not null")
 TESTS = text("is_test")
+REPEATS = text("resent_from is not null")
 
 
 class Notification(Model):
@@ -38,6 +39,7 @@ class Notification(Model):
             sqlite_where=OF_BROADCAST,
         ),
         Index("ix_notifications_tests", "id", postgresql_where=TESTS, sqlite_where=TESTS),
+        Index("ix_notifications_resent_from", "resent_from", postgresql_where=REPEATS, sqlite_where=REPEATS),
         {"sqlite_autoincrement": True},  # an id is never used twice: inbox cursors and public ids rest on it
     )
 
@@ -55,6 +57,7 @@ class Notification(Model):
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_test: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # nothing leaves
+    resent_from: Mapped[int | None] = mapped_column(BigKey)  # the message that somebody sent again as this one; it may be pruned
 
     user: Mapped[Recipient] = relationship()
     broadcast: Mapped[Broadcast | None] = relationship()
