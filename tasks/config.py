@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     sms_rate: int = Field(0, ge=0)  # SMS a minute
     auto_pause_share: float = Field(0.25, ge=0, le=1)  # of a channel: a broadcast that fails more pauses itself; 0: never
     auto_pause_after: int = Field(50, ge=0)  # messages tried on a channel before it is judged; 0: never
+    confirm_above: int = Field(1_000, ge=0)  # people: at the desk their number is typed before a larger send; 0: never
+    approve_above: int = Field(0, ge=0)  # people: a broadcast to more waits until a second operator approves it; 0: never
+    undo_seconds: int = Field(7, ge=0, le=60)  # in which a send from the desk can be taken back before it starts; 0: at once
+    canary_share: float = Field(0.1, ge=0, le=1)  # of a canary's people: where more fail on a channel, the rest is not sent
     log_format: Literal["text", "json"] = "text"  # json: one object a line, for machines
     log_level: Literal["", "debug", "info", "warning", "error"] = ""  # default: info for json, warning for text
     api_rate: int = 60_000  # requests a minute that an API key may make, unless it has a rate of its own; 0: no limit

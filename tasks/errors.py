@@ -144,6 +144,13 @@ class WrongState(CarillonError):
     status = 409
 
 
+class WrongCount(CarillonError):
+    """The caller believes that a broadcast goes to another number of people than it does."""
+
+    code = "wrong_count"
+    status = 409
+
+
 class IdempotencyConflict(CarillonError):
     """The key was used with another body."""
 

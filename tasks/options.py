@@ -14,6 +14,32 @@ from tasks.schedule import Window, instant, zone
 MAX_EXPIRY = 30 * 86_400.0  # seconds
 MAX_KEY = 255
 MAX_RATE = 1_000_000  # a minute
+MAX_CANARY = 1_000_000  # people
+MAX_CANARY_WAIT = 7 * 86_400  # seconds
+MAX_UNDO = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The first `people` of the audience get a broadcast before the others do.
+
+    Where more than `share` (0 to 1; none: the setting) of them fail on a channel, it stops by itself. Else the others follow
+    `wait` seconds after the last of the canary's messages came to an end; none: when a human resumes it.
+    """
+
+    people: int
+    share: float | None = None
+    wait: int | None = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.people <= MAX_CANARY:
+            raise InvalidOption(
+                "canary is out of range.", field="canary", remedy=f"Give how many people go first, 1 to {MAX_CANARY:,}."
+            )
+        if self.share is not None and not 0 <= self.share <= 1:
+            raise InvalidOption("canary_share is out of range.", field="canary_share", remedy="Give a share from 0 to 1.")
+        if self.wait is not None and not 0 <= self.wait <= MAX_CANARY_WAIT:
+            raise InvalidOption("canary_wait is out of range.", field="canary_wait", remedy="Give seconds, at most seven days.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +54,9 @@ class SendOptions:
 
     Broadcasts only: `send_at` starts it later, an aware time, or a wall clock's in `timezone` (IANA); `window` ("09:00-20:00", in
     `timezone`, over midnight too) is when something of it may go out; `rate_per_minute` bounds its messages on outside channels.
+    `canary` people go first; nothing is written within the first `undo_seconds`; `confirm_count` is how many people the caller
+    believes it goes to: it is refused where there are more or fewer; `owner` is the e-mail of the person behind `actor`, who may
+    not approve it.
     """
 
     channels: tuple[str, ...] | None = None
@@ -36,6 +65,10 @@ class SendOptions:
     timezone: str = ""
     window: str | None = None
     rate_per_minute: int | None = None
+    canary: Canary | None = None
+    undo_seconds: float = 0.0
+    confirm_count: int | None = None
+    owner: str = ""
     priority: int | None = None
     idempotency_key: str | None = None
     idempotency_scope: str = "python"
@@ -57,6 +90,10 @@ class SendOptions:
         if self.rate_per_minute is not None and not 1 <= self.rate_per_minute <= MAX_RATE:
             raise InvalidOption(
                 "rate_per_minute is out of range.", field="rate_per_minute", remedy=f"Give 1 to {MAX_RATE}, or none for no limit."
+            )
+        if not 0 <= self.undo_seconds <= MAX_UNDO:
+            raise InvalidOption(
+                "undo_seconds is out of range.", field="undo_seconds", remedy=f"Give seconds, at most {MAX_UNDO:.0f}."
             )
         if self.idempotency_key is not None and not 0 < len(self.idempotency_key) <= MAX_KEY:
             raise InvalidOption(

@@ -1,7 +1,14 @@
 """Every table. Importing this package registers them all with the metadata."""
 
 from tasks.models.access import ApiKey, AuditEntry, IdempotencyKey, Operator
-from tasks.models.broadcast import Broadcast, BroadcastCount, BroadcastMember, BroadcastPage, BroadcastRound
+from tasks.models.broadcast import (
+    Broadcast,
+    BroadcastApproval,
+    BroadcastCount,
+    BroadcastMember,
+    BroadcastPage,
+    BroadcastRound,
+)
 from tasks.models.delivery import Attempt, Delivery
 from tasks.models.notification import InboxChange, Notification
 from tasks.models.process import Breaker, Connection, Installation, Process, RateLimit
@@ -18,6 +25,7 @@ __all__ = [
     "AuditEntry",
     "Breaker",
     "Broadcast",
+    "BroadcastApproval",
     "BroadcastCount",
     "BroadcastMember",
     "BroadcastPage",

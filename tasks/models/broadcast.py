@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Text, and_, or_, text
+from sqlalchemy import ColumnElement, Double, ForeignKey, Index, Text, and_, or_, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tasks import public_id
@@ -56,6 +56,13 @@ class Broadcast(Model):
     rate_per_minute: Mapped[int | None]  # messages handed to providers, over all channels and workers; none: no limit
     pause_reason: Mapped[str] = mapped_column(Text, default="")  # why it paused by itself; empty: somebody paused it
     pause_baseline: Mapped[dict[str, Any] | None] = mapped_column(Json)  # counters at the last resume
+    undo_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # nothing of it is written before; none: no such grace
+    canary_people: Mapped[int | None]  # so many of the audience go first; none: all at once
+    canary_share: Mapped[float | None] = mapped_column(Double)  # of them: where more fail on a channel it stops
+    canary_wait: Mapped[int | None]  # seconds from the canary's last result until the rest follows; none: a human says when
+    canary_verdict: Mapped[str] = mapped_column(Text, default="", server_default="")  # words.GOOD, BAD, UNCLEAR; empty: not yet
+    canary_settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # everything of the canary has its result
+    canary_ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the rest was let go
     round: Mapped[int] = mapped_column(default=1)  # raised each time the job is finished: failed rows are sent again
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -83,6 +90,17 @@ class Broadcast(Model):
 def window_is_open() -> ColumnElement[bool]:
     """The condition that a broadcast has no window, or is in it, by the database's clock."""
     return or_(Broadcast.closes_at.is_(None), and_(Broadcast.opens_at <= db_clock(), Broadcast.closes_at > db_clock()))
+
+
+def may_begin() -> ColumnElement[bool]:
+    """The condition that a broadcast is in its window, and the seconds are over in which who sent it may take it back."""
+    return and_(window_is_open(), or_(Broadcast.undo_until.is_(None), Broadcast.undo_until <= db_clock()))
+
+
+def canary_holds() -> ColumnElement[bool]:
+    """The condition that a broadcast's first people have their rows, and the others get none before its canary has ended."""
+    unended = and_(Broadcast.canary_people.is_not(None), Broadcast.canary_ended_at.is_(None))
+    return and_(unended, Broadcast.expanded_count >= Broadcast.canary_people)
 
 
 class BroadcastMember(Model):
@@ -122,6 +140,25 @@ class BroadcastRound(Model):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_by: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+
+class BroadcastApproval(Model):
+    """A question whether a broadcast may go, bound to what would be sent when it was asked, and a second person's answer."""
+
+    __tablename__ = "broadcast_approvals"
+
+    broadcast_id: Mapped[int] = mapped_column(ForeignKey("broadcasts.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # above 1: asked anew
+    plan_hash: Mapped[str] = mapped_column(Text)
+    audience_count: Mapped[int | None]  # people whom the plan means; none: not known before the sending
+    asked_by: Mapped[str] = mapped_column(Text)
+    barred: Mapped[list[str]] = mapped_column(Json, default=list)  # e-mails of those who had a hand in it: they may not approve
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    answer: Mapped[str] = mapped_column(Text, default="")  # words.APPROVED, REJECTED, VOID, WITHDRAWN; empty: none yet
+    answered_by: Mapped[str] = mapped_column(Text, default="")
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    word: Mapped[str] = mapped_column(Text, default="")  # what the answerer wrote beside it
+    difference: Mapped[list[Any]] = mapped_column(Json, default=list)  # why it is void: [[what, before, after], ...]
 
 
 class BroadcastCount(Model):

@@ -57,12 +57,26 @@ ASK: Final = "ask"
 ON_UNKNOWN: Final = (HOLD, RETRY, ASK)
 
 # Broadcast states.
+AWAITING_APPROVAL: Final = "awaiting_approval"  # written down and held: another person says whether it goes
 SCHEDULED: Final = "scheduled"
 EXPANDING: Final = "expanding"
 PAUSED: Final = "paused"
 MISSED: Final = "missed"  # its time passed while nobody could send it: a human decides
 COMPLETED: Final = "completed"
-BROADCAST_STATES: Final = (SCHEDULED, MISSED, QUEUED, EXPANDING, SENDING, PAUSED, COMPLETED, CANCELLED, FAILED)
+BROADCAST_STATES: Final = (
+    AWAITING_APPROVAL, SCHEDULED, MISSED, QUEUED, EXPANDING, SENDING, PAUSED, COMPLETED, CANCELLED, FAILED,
+)
+
+# What a canary of a few people said of the rest (tasks.safety.canary).
+GOOD: Final = "good"
+BAD: Final = "bad"
+UNCLEAR: Final = "unclear"
+
+# What became of a question for approval.
+APPROVED: Final = "approved"
+REJECTED: Final = "rejected"
+VOID: Final = "void"  # what was approved is no longer what would be sent
+WITHDRAWN: Final = "withdrawn"  # the broadcast was cancelled, or asked for anew
 
 ROLES: Final = ("viewer", "editor", "sender", "admin")
 SCOPES: Final = ("send", "broadcast", "read", "inbox", "recipients", "keys", "webhooks")

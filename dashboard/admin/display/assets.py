@@ -13,6 +13,7 @@ from dashboard.admin.display import labels, times
 from dashboard.admin.display.navigation import navigation
 from dashboard.admin.display.story import place_time
 from dashboard.admin.forms.durations import show_duration
+from dashboard.admin.forms.safety import canary_words, safety_terms
 from tasks.channels.base import mask
 from tasks.models.types import utcnow
 
@@ -30,6 +31,7 @@ def init_assets(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=asset, carillon_version=version("carillon"),
         navigation=navigation, now=utcnow, operator_zone=times.operator_zone, zone_name=times.zone_name,
+        safety_terms=safety_terms, canary_words=canary_words,
         state_label=labels.state_label, state_icon=labels.state_icon, channel_label=labels.channel_label,
         channel_icon=labels.channel_icon, reason_words=labels.reason_words, state_order=labels.STATE_ORDER,
     )
