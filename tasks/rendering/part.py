@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Generator
 from typing import Any
 
-from jinja2 import Template
+from jinja2 import Template, nodes
 from jinja2.meta import find_undeclared_variables
 
 from tasks.errors import CarillonError, MissingVariable, RenderFailed
@@ -17,14 +17,18 @@ from tasks.rendering.rewrite import rewrite
 from tasks.rendering.source import environment_of, invalid, parse, too_deep
 
 BREAKS = re.compile(r" *[\x00-\x1f\x7f-\x9f\u2028\u2029][ \x00-\x1f\x7f-\x9f\u2028\u2029]*")
+Change = Callable[[str, nodes.Template], None]  # (part, its checked tree): changed in place before it is compiled
 MARGIN = 1_000  # characters of white space that a one-line part may lose again
 
 
 class Part:
     """A compiled part. Threads share it: what changes while it runs is in the context."""
 
-    def __init__(self, name: str, source: str) -> None:
-        """Check and compile. Raises InvalidTemplate with the part as field, line and column in `extra`."""
+    def __init__(self, name: str, source: str, change: Change | None = None) -> None:
+        """Check and compile. Raises InvalidTemplate with the part as field, line and column in `extra`.
+
+        `change` is for what only looks at a template (tasks.rendering.branches), never for what is sent.
+        """
         self.name = name
         tree = parse(name, source)
         self.recipient_paths = recipient_paths(tree)
@@ -32,6 +36,8 @@ class Part:
         self._paths = sorted(paths(tree))
         self._environment = environment_of(name)
         try:
+            if change:
+                change(name, tree)
             rewrite(tree)
             self.variables = frozenset(find_undeclared_variables(tree)) - {RECIPIENT}
             code = self._environment.compile(tree, name, f"<{name}>")

@@ -9,7 +9,7 @@ from tasks.rendering.budget import Budget, RunContext
 from tasks.rendering.frame import framed
 from tasks.rendering.limits import EMAIL_HTML, EMAIL_SUBJECT, EMAIL_TEXT, MESSAGE, PARTS, SMS_TEXT, TITLE
 from tasks.rendering.names import RECIPIENT
-from tasks.rendering.part import Part
+from tasks.rendering.part import Change, Part
 from tasks.rendering.values import plain
 
 STANDS_IN = {SMS_TEXT: MESSAGE, EMAIL_SUBJECT: TITLE, EMAIL_TEXT: MESSAGE}  # for an empty part
@@ -31,11 +31,11 @@ class Rendered:
 class CompiledVersion:
     """All parts of one version, compiled. Nothing in it changes: threads share it."""
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
+    def __init__(self, sources: Mapping[str, str], change: Change | None = None) -> None:
         """`sources`: every part's text, an empty one falls back. Raises InvalidTemplate for the first part refused."""
         self.sources = tuple(sources.get(name) or "" for name in PARTS)
         texts = dict(zip(PARTS, self.sources, strict=True))
-        self._parts = {name: Part(name, text) for name, text in texts.items() if text or name in (TITLE, MESSAGE)}
+        self._parts = {name: Part(name, text, change) for name, text in texts.items() if text or name in (TITLE, MESSAGE)}
         for name, other in STANDS_IN.items():
             self._parts.setdefault(name, self._parts[other].standing_in_for(name))
         self._paths = sorted(frozenset().union(*(part.recipient_paths for part in self._parts.values())))
