@@ -21,6 +21,9 @@ class Operator(Model):
     password_hash: Mapped[str] = mapped_column(Text)
     role: Mapped[str] = mapped_column(Text, default="viewer")  # words.ROLES
     timezone: Mapped[str] = mapped_column(Text, default="")
+    test_email: Mapped[str] = mapped_column(Text, default="", server_default="")  # of test sends; empty: the e-mail above
+    test_phone: Mapped[str] = mapped_column(Text, default="", server_default="")  # E.164
+    test_group: Mapped[str] = mapped_column(Text, default="", server_default="")  # a segment's slug
     is_active: Mapped[bool] = mapped_column(default=True)
     session_epoch: Mapped[int] = mapped_column(default=1)  # raised by a password change: older sessions end
     failed_logins: Mapped[int] = mapped_column(default=0)

@@ -56,7 +56,8 @@ class Notification(Model):
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    is_test: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # nothing leaves
+    is_test: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # in no figure
+    is_trial: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # an operator's test send: it leaves
     resent_from: Mapped[int | None] = mapped_column(BigKey)  # the message that somebody sent again as this one; it may be pruned
 
     user: Mapped[Recipient] = relationship()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Text, text
+from sqlalchemy import ForeignKey, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tasks.extensions import Model
@@ -34,6 +34,10 @@ class Recipient(Model):
 
     def __str__(self) -> str:
         return self.name or self.external_id
+
+
+# Names as they are searched, by their beginning (tasks.audience.search); in PostgreSQL by the bytes.
+Index("ix_recipients_name", func.lower(Recipient.name).label("lower_name"), postgresql_ops={"lower_name": "text_pattern_ops"})
 
 
 class Device(Model):

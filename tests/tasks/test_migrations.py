@@ -20,7 +20,7 @@ def _of_the_migrations_own(entry):
     return isinstance(entry, tuple) and entry[0] == "remove_table" and entry[1].name == "alembic_version"
 
 
-@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection", "ignore:autogenerate skipping metadata-specified expression")
 def test_the_newest_migration_makes_the_tables_of_the_models(any_app):
     assert _differences() == []
 
