@@ -6,7 +6,10 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement
 
+from dashboard.admin.lists.keyset import Columns
+
 Options = Sequence[tuple[str, str]]
+Ids = tuple[int, int | None]  # [low, high): where a list's rows can be at all
 
 
 class FilterError(ValueError):
@@ -22,9 +25,16 @@ class Filter:
     where: Callable[[str], ColumnElement[bool]]
     kind: Literal["select", "text", "moment"] = "select"
     options: Callable[[], Options] = field(default=lambda: ())  # of a select; suggestions for a text
-    narrow: bool = False  # an index serves it: no need to look window by window
+    narrow: bool = False  # an index serves it: there is no need to look in small windows
+    rare: frozenset[str] = frozenset()  # the values that an index serves, where it does not serve all
+    of_message: bool = False  # it asks the delivery's message, which is read only then
+    within: Callable[[str, Columns], Ids] | None = None  # the ids among which its rows are, where that is known at once
     hint: str = ""
     wide: bool = False
+
+    def is_served(self, text: str) -> bool:
+        """True where an index finds the rows of this value."""
+        return self.narrow or text in self.rare
 
 
 def equals(name: str, label: str, column: Any, options: Callable[[], Options]) -> Filter:

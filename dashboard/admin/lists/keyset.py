@@ -2,6 +2,8 @@
 
 A filter that no index serves would read the whole table to find few rows. So the table is read in windows of ids, newest first,
 until the page is full or the time is up; then the page shows what it has, says how far it looked, and offers to look further.
+Where an index serves the filter the windows grow without bound: five of them reach through a million rows. And where it was
+expected to serve and does not (a million rows have failed, and one is looked for), the windows stay small by themselves.
 """
 
 import time
@@ -20,6 +22,7 @@ Key: TypeAlias = InstrumentedAttribute[int]
 
 BUDGET = 0.1  # seconds one page may spend looking
 FIRST_WINDOW, LARGEST_WINDOW = 10_000, 100_000  # ids
+WITHOUT_BOUND = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Page(Generic[Row]):
     older: int | None = None  # rows with smaller ids follow
     newer: int | None = None  # rows with larger ids come before
     paused_at: int | None = None  # the time was up here: nothing is known beyond this id
+    looked_at: int = 0  # ids that were looked through before that
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,56 +54,67 @@ class Cursor:
     high: int | None = None
 
 
-def read(query: Query, key: Key, cursor: Cursor, size: int, *, windowed: bool = False) -> Page[Row]:
-    """One page of `query` (without ORDER BY) by `key`. `windowed` where no index serves the query's conditions."""
+def read(
+    query: Query, key: Key, cursor: Cursor, size: int, *, windowed: bool = False, largest: int | None = None
+) -> Page[Any]:
+    """One page of `query` (without ORDER BY) by `key`, of rows or of the keys alone.
+
+    `windowed` where the query has conditions; `largest`: ids in a window at most, WITHOUT_BOUND where an index serves them.
+    """
     # Two subqueries: SQLite answers min and max from the key's ends only when each stands alone.
     ends = select(select(func.min(key)).scalar_subquery(), select(func.max(key)).scalar_subquery())
-    smallest, largest = db.session.execute(ends).one()
-    low, high = max(cursor.low, smallest or 0), min((largest or 0) + 1, cursor.high or (largest or 0) + 1)
-    width = FIRST_WINDOW if windowed else max(high - low, 1)
+    smallest, newest = db.session.execute(ends).one()
+    low, end = max(cursor.low, smallest or 0), (newest or 0) + 1
+    high = end if cursor.high is None else min(end, cursor.high)
+    look = _Look(query, key, size + 1, FIRST_WINDOW if windowed else max(high - low, 1), largest or LARGEST_WINDOW)
     if cursor.after is not None:
-        return _newer(query, key, max(low, cursor.after + 1), high, size, width)
-    return _older(query, key, low, min(high, cursor.before or high), size, width, first=cursor.before is None)
+        return _newer(look, max(low, cursor.after + 1), high)
+    return _older(look, low, high if cursor.before is None else min(high, cursor.before), first=cursor.before is None)
 
 
-def _older(query: Query, key: Key, low: int, high: int, size: int, width: int, *, first: bool) -> Page[Row]:
-    found: list[Row]
-    found, paused_at = _look(query, key, low, high, size + 1, width, newest_first=True)
-    rows, more = found[:size], len(found) > size
-    newer = None if first else (_id(rows[0], key) if rows else high - 1)
-    return Page(rows, older=_id(rows[-1], key) if more else None, newer=newer, paused_at=paused_at)
+@dataclass(slots=True)
+class _Look:
+    """What is looked for, how many of it, and how many ids at a time."""
+
+    query: Query
+    key: Key
+    wanted: int
+    width: int
+    largest: int
+
+    def id(self, row: Any) -> int:
+        return row if isinstance(row, int) else int(getattr(row, self.key.key))
+
+    def between(self, low: int, high: int, *, newest_first: bool) -> tuple[list[Any], int | None]:
+        """At most `wanted` rows within [low, high), window by window; and the id at which the time was up, if it was."""
+        rows: list[Any] = []
+        deadline = time.monotonic() + BUDGET
+        while low < high and len(rows) < self.wanted:
+            now = time.monotonic()
+            if now > deadline:
+                return rows, high if newest_first else low
+            start, end = (max(high - self.width, low), high) if newest_first else (low, min(low + self.width, high))
+            ordered = self.query.where(self.key >= start, self.key < end).order_by(self.key.desc() if newest_first else self.key)
+            rows.extend(db.session.scalars(ordered.limit(self.wanted - len(rows))).unique())
+            low, high = (low, start) if newest_first else (end, high)
+            if time.monotonic() - now < BUDGET / 8:  # a window that grows must not outgrow the time
+                self.width = max(min(self.width * 3, self.largest), self.width)
+        return rows, None
 
 
-def _newer(query: Query, key: Key, low: int, high: int, size: int, width: int) -> Page[Row]:
-    found: list[Row]
-    found, paused_at = _look(query, key, low, high, size + 1, width, newest_first=False)
-    rows, more = found[:size][::-1], len(found) > size
-    newer = _id(rows[0], key) if more else (paused_at - 1 if paused_at else None)
-    older = _id(rows[-1], key) if rows else (low if low <= high else None)
-    return Page(rows, older=older, newer=newer)
+def _older(look: _Look, low: int, high: int, *, first: bool) -> Page[Any]:
+    found, paused_at = look.between(low, high, newest_first=True)
+    rows, more = found[: look.wanted - 1], len(found) == look.wanted
+    newer = None if first else (look.id(rows[0]) if rows else high - 1)
+    looked_at = high - paused_at if paused_at is not None else 0
+    return Page(rows, look.id(rows[-1]) if more else None, newer, paused_at, looked_at)
 
 
-def _look(
-    query: Query, key: Key, low: int, high: int, wanted: int, width: int, *, newest_first: bool
-) -> tuple[list[Row], int | None]:
-    """At most `wanted` rows within [low, high), window by window; and the id at which the time was up, if it was."""
-    rows: list[Row] = []
-    deadline = time.monotonic() + BUDGET
-    while low < high and len(rows) < wanted:
-        now = time.monotonic()
-        if now > deadline:
-            return rows, high if newest_first else low
-        start, end = (max(high - width, low), high) if newest_first else (low, min(low + width, high))
-        ordered = query.where(key >= start, key < end).order_by(key.desc() if newest_first else key)
-        rows.extend(db.session.scalars(ordered.limit(wanted - len(rows))).unique())
-        low, high = (low, start) if newest_first else (end, high)
-        if time.monotonic() - now < BUDGET / 8:  # a window that grows must not outgrow the time
-            width = max(min(width * 3, LARGEST_WINDOW), width)
-    return rows, None
-
-
-def _id(row: Any, key: Key) -> int:
-    return int(getattr(row, key.key))
+def _newer(look: _Look, low: int, high: int) -> Page[Any]:
+    found, paused_at = look.between(low, high, newest_first=False)
+    rows, more = found[: look.wanted - 1][::-1], len(found) == look.wanted
+    newer = look.id(rows[0]) if more else (paused_at - 1 if paused_at else None)
+    return Page(rows, look.id(rows[-1]) if rows else (low if low <= high else None), newer)
 
 
 def moment_of(columns: Columns, number: int) -> datetime | None:

@@ -1,37 +1,86 @@
 """The filters that the notifications' list and the delivery log share."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from flask import flash, request
-from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 
 from dashboard.admin.display.times import parse_local
-from dashboard.admin.lists.filters import Filter, FilterError, Options
+from dashboard.admin.lists.filters import Filter, FilterError, Ids, Options
 from dashboard.admin.lists.keyset import Columns
 from dashboard.admin.lists.moments import first_id_at
+from tasks import public_id
 from tasks.extensions import db
-from tasks.models import Delivery, Notification, Recipient, Template, TemplateVersion
+from tasks.models import Broadcast, Delivery, Notification, Recipient, Template, TemplateVersion
+from tasks.models.notification import TESTS
 
-SUGGESTED = 300  # template slugs offered while typing
+SUGGESTED = 300  # template slugs and types offered while typing
+MOST_PEOPLE = 100  # who share one e-mail address or phone number
+SLACK = timedelta(minutes=10)  # between the clocks of a broadcast's own moments and of its rows
 
 
 def of_person(text: str) -> ColumnElement[bool]:
-    """Messages of the person with this id of the caller's."""
-    pk = db.session.scalar(select(Recipient.id).where(Recipient.external_id == text))
-    return Notification.recipient_id == pk if pk is not None else false()
+    """Messages of the person with this id of the caller's, or of those with this e-mail address or phone number."""
+    found = select(Recipient.id).where(by_address(text)).limit(MOST_PEOPLE)
+    return Notification.recipient_id.in_(list(db.session.scalars(found)))
+
+
+def by_address(text: str) -> ColumnElement[bool]:
+    """People of exactly this id, e-mail address or phone number: an index serves each."""
+    return or_(Recipient.external_id == text, Recipient.email == text, Recipient.email == text.lower(), Recipient.phone == text)
 
 
 def of_template(text: str) -> ColumnElement[bool]:
     """Messages made from any version of the template with this slug."""
-    versions = select(TemplateVersion.id).join(TemplateVersion.template).where(Template.slug == text)
+    return _of_versions(Template.slug == text)
+
+
+def of_type(text: str) -> ColumnElement[bool]:
+    """Messages of this notification type, as it was when they were made."""
+    return _of_versions(TemplateVersion.notification_type == text)
+
+
+def _of_versions(where: ColumnElement[bool]) -> ColumnElement[bool]:
+    versions = select(TemplateVersion.id).join(TemplateVersion.template).where(where)
     return Notification.template_version_id.in_(list(db.session.scalars(versions)))
 
 
-def of_broadcast(text: str) -> ColumnElement[bool]:
-    """Deliveries of the broadcast with this number."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise FilterError("it is a number, like 12")
-    return Delivery.broadcast_id == int(text)
+def _since_version(where: ColumnElement[bool], columns: Columns) -> Ids:
+    """No message is older than the oldest version that it can be made from."""
+    oldest = db.session.scalar(select(func.min(TemplateVersion.created_at)).join(TemplateVersion.template).where(where))
+    return (first_id_at(columns, oldest - SLACK), None) if oldest else (0, 0)
+
+
+def broadcast_of(text: str) -> Broadcast | None:
+    """The broadcast with this number, or public id. Raises FilterError for what is neither."""
+    if text.isascii() and text.isdigit() and len(text) <= 9:
+        return db.session.get(Broadcast, int(text))
+    try:
+        pk = public_id.decode(public_id.BROADCAST, UUID(text))
+    except ValueError:
+        raise FilterError("it is a number, like 12, or a public id") from None
+    return db.session.get(Broadcast, pk) if pk is not None else None
+
+
+def _of_broadcast(model: type[Delivery | Notification]) -> Callable[[str], ColumnElement[bool]]:
+    def where(text: str) -> ColumnElement[bool]:
+        found = broadcast_of(text)
+        return model.broadcast_id == found.pk if found else false()
+
+    return where
+
+
+def _while_written(text: str, columns: Columns) -> Ids:
+    """A broadcast's rows are written between its beginning and the end of its fan-out."""
+    found = broadcast_of(text)
+    if found is None:
+        return 0, 0
+    # A later round may write a message anew: it stands in the inbox's order, and its deliveries stay where they were.
+    settled = found.expanded_at if columns.key is Delivery.pk or found.round == 1 else None
+    low = first_id_at(columns, found.created_at - SLACK)
+    return low, first_id_at(columns, settled + SLACK) if settled else None
 
 
 def template_slugs() -> Options:
@@ -40,13 +89,36 @@ def template_slugs() -> Options:
     return [(slug, name) for slug, name in db.session.execute(found)]
 
 
+def types() -> Options:
+    """The types that templates carry now."""
+    found = select(Template.notification_type).distinct().order_by(Template.notification_type).limit(SUGGESTED)
+    return [(name, name) for name in db.session.scalars(found)]
+
+
 def _any(_text: str) -> ColumnElement[bool]:
     return true()
 
 
-RECIPIENT = Filter("recipient", "Recipient's id", of_person, "text", narrow=True)
-TEMPLATE = Filter("template", "Template", of_template, "text", template_slugs)
-BROADCAST = Filter("broadcast", "Broadcast", of_broadcast, "text", hint="its number")
+def _is_test(text: str) -> ColumnElement[bool]:
+    return and_(TESTS, Notification.is_test) if text == "1" else Notification.is_test.is_(False)
+
+
+RECIPIENT = Filter("recipient", "Person", of_person, "text", narrow=True, of_message=True, hint="id, e-mail or phone")
+TEMPLATE = Filter(
+    "template", "Template", of_template, "text", template_slugs, of_message=True,
+    within=lambda text, columns: _since_version(Template.slug == text, columns),
+)
+TYPE = Filter(
+    "type", "Type", of_type, "text", types, of_message=True,
+    within=lambda text, columns: _since_version(TemplateVersion.notification_type == text, columns),
+)
+TEST = Filter(
+    "test", "Test or real", _is_test, "select", lambda: (("0", "Real"), ("1", "Test")), rare=frozenset({"1"}), of_message=True
+)
+BROADCAST, BROADCAST_OF_MESSAGE = (
+    Filter("broadcast", "Broadcast", _of_broadcast(model), "text", hint="its number", within=_while_written)
+    for model in (Delivery, Notification)
+)
 SINCE = Filter("since", "From", _any, "moment")
 UNTIL = Filter("until", "Until", _any, "moment")
 

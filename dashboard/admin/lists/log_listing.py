@@ -1,15 +1,34 @@
 """Lists of any size: filtered by query parameters, paged by id, never counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from flask import flash, request, url_for
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 
 from dashboard.admin.lists import keyset
-from dashboard.admin.lists.filters import Filter, FilterError
+from dashboard.admin.lists.filters import Filter, FilterError, Ids
 from dashboard.admin.lists.listing import Listing
 from dashboard.admin.lists.log_filters import SINCE, between
+from tasks.extensions import db
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a request's filters ask for: the keys, the ids among which they are, and whether an index finds them."""
+
+    query: Select[Any]
+    low: int
+    high: int | None
+    windowed: bool
+    served: bool
+
+    def page(self, columns: keyset.Columns, cursor: keyset.Cursor, size: int) -> keyset.Page[int]:
+        """One page of the keys."""
+        largest = keyset.WITHOUT_BOUND if self.served else keyset.LARGEST_WINDOW
+        return keyset.read(self.query, columns.key, cursor, size, windowed=self.windowed, largest=largest)
 
 
 class LogListing(Listing):
@@ -25,21 +44,39 @@ class LogListing(Listing):
         """The rows with what their cells show, without order."""
         raise NotImplementedError
 
+    def keys(self, chosen: Iterable[Filter]) -> Select[Any]:
+        """The keys alone, with whatever the chosen filters ask: what is looked through is then as small as it can be."""
+        return select(self.columns.key)
+
     def get_list(self, *_args: Any, **_kwargs: Any) -> tuple[None, list[Any]]:
         """Flask-Admin's hook for a list's rows; what it asks for by page number and column is not how this list is read."""
-        query, windowed, narrow = self.query(), False, False
-        for one, text in self.chosen().items():
+        search = self.search()
+        cursor = keyset.Cursor(_number("before"), _number("after"), search.low, search.high)
+        found = search.page(self.columns, cursor, self.page_size)
+        self._template_args.update(pager=self._links(found), filter_list=self.filters, chosen=self._texts())
+        return None, self.load(found.rows)
+
+    def load(self, keys: Sequence[int]) -> list[Any]:
+        """The rows of these keys, in their order."""
+        if not keys:
+            return []
+        key = self.columns.key
+        found = {getattr(row, key.key): row for row in db.session.scalars(self.query().where(key.in_(keys)))}
+        return [found[key] for key in keys if key in found]  # one may have been deleted in between
+
+    def search(self) -> Search:
+        """What the request's filters ask for."""
+        chosen = self.chosen()
+        query, low, high, served = self.keys(chosen), *(between(self.columns) if SINCE in self.filters else (0, None)), False
+        for one, text in chosen.items():
             try:
                 query = query.where(one.where(text))
             except FilterError as error:
                 flash(f"{one.label}: {error}. This filter was left out.", "warning")
                 continue
-            windowed, narrow = True, narrow or one.narrow
-        low, high = between(self.columns) if SINCE in self.filters else (0, None)
-        cursor = keyset.Cursor(_number("before"), _number("after"), low, high)
-        found: keyset.Page[Any] = keyset.read(query, self.columns.key, cursor, self.page_size, windowed=windowed and not narrow)
-        self._template_args.update(pager=self._links(found), filter_list=self.filters, chosen=self._texts())
-        return None, found.rows
+            served = served or one.is_served(text)
+            low, high = _both((low, high), one.within(text, self.columns) if one.within else (0, None))
+        return Search(query, low, high, bool(chosen), served)
 
     def chosen(self) -> dict[Filter, str]:
         """The filters that the request uses, with their texts; those by time bound the ids instead."""
@@ -58,9 +95,17 @@ class LogListing(Listing):
             "newer": url_for(page, after=found.newer, **kept) if found.newer is not None else None,
             "older": url_for(page, before=found.older, **kept) if found.older is not None else None,
             "further": url_for(page, before=paused, **kept) if paused is not None else None,
+            "looked_at": found.looked_at,
             "looked_back_to": keyset.moment_of(self.columns, paused) if paused is not None else None,
+            "query": urlencode(kept),
             "reset": url_for(page) if kept else None,
         }
+
+
+def _both(one: Ids, other: Ids) -> Ids:
+    """The ids that are within both."""
+    ends = [high for _, high in (one, other) if high is not None]
+    return max(one[0], other[0]), min(ends, default=None)
 
 
 def _number(name: str) -> int | None:

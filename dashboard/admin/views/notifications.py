@@ -8,7 +8,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from dashboard.admin.lists.cells import cell
 from dashboard.admin.lists.keyset import Columns
-from dashboard.admin.lists.log_filters import RECIPIENT, SINCE, TEMPLATE, UNTIL
+from dashboard.admin.lists.log_filters import BROADCAST_OF_MESSAGE, RECIPIENT, SINCE, TEMPLATE, TEST, TYPE, UNTIL
 from dashboard.admin.lists.log_listing import LogListing
 from tasks.explain import explain
 from tasks.extensions import db
@@ -24,7 +24,7 @@ class Notifications(LogListing):
     can_view_details = True
     details_template = "admin/notifications/details.html"
     columns = Columns(Notification.pk, Notification.created_at)
-    filters = (RECIPIENT, TEMPLATE, SINCE, UNTIL)
+    filters = (RECIPIENT, TEMPLATE, TYPE, BROADCAST_OF_MESSAGE, TEST, SINCE, UNTIL)
     column_list = ("created_at", "title", "user", "deliveries", "read_at")
     column_labels = {"created_at": "Time", "title": "Message", "user": "Recipient", "deliveries": "Channels", "read_at": "Inbox"}
     column_formatters = {

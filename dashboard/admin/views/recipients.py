@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from dashboard import auth
@@ -11,6 +11,7 @@ from dashboard.admin.forms.fields import Form, JsonField, line, yes_no
 from dashboard.admin.lists.cells import cell
 from dashboard.admin.lists.filters import Filter, exact, is_true
 from dashboard.admin.lists.keyset import Columns
+from dashboard.admin.lists.log_filters import by_address
 from dashboard.admin.lists.log_listing import LogListing
 from tasks.audience.recipients import describe, find
 from tasks.config import settings
@@ -41,10 +42,6 @@ class RecipientForm(Form):
     is_active = yes_no("Active", default=True, hint="Nobody who is off gets anything outside the app.")
 
 
-def _by_address(text: str) -> ColumnElement[bool]:
-    return or_(Recipient.external_id == text, Recipient.email == text.lower(), Recipient.phone == text)
-
-
 def _by_name(text: str) -> ColumnElement[bool]:
     return Recipient.name.icontains(text, autoescape=True)
 
@@ -62,7 +59,7 @@ class Recipients(LogListing):
     audited = ("external_id", *FIELDS, "is_active")
     columns = Columns(Recipient.id, Recipient.created_at)
     filters = (
-        Filter("find", "Id, e-mail or phone", _by_address, "text", narrow=True, hint="exactly as stored", wide=True),
+        Filter("find", "Id, e-mail or phone", by_address, "text", narrow=True, hint="exactly as stored", wide=True),
         Filter("name", "Name contains", _by_name, "text"),
         exact("country", "Country", Recipient.country, hint="NP"),
         is_true("active", "State", Recipient.is_active, "Active", "Off"),

@@ -41,7 +41,7 @@ WRITES = {
     **{f"/admin/{page}/new/": "editor" for page in ("templates", "rules", "segments", "recipients")},
     **{f"/admin/{page}/edit/": "editor" for page in ("templates", "rules", "segments", "recipients", "devices")},
     **{f"/admin/{page}/delete/": "editor" for page in ("rules", "segments", "devices")},
-    "/admin/segments/count/": "editor",
+    "/admin/segments/count/": "editor", "/admin/deliveries/csv/": "viewer",
     "/admin/keys/new/": "admin", "/admin/keys/revoke/": "admin", "/admin/keys/rotate/": "admin",
     **{f"/admin/webhooks/{act}/": "admin" for act in ("new", "edit", "delete", "rotate", "test", "replay")},
     "/admin/operators/new/": "admin", "/admin/operators/edit/": "admin",

@@ -1,13 +1,16 @@
 """The delivery log and the notifications: found by every filter, on both databases, with the whole story of each row."""
 
+import csv
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from flask import Flask
 
+from dashboard.admin.lists import csv_export, exported
 from dashboard.admin.views.deliveries import Deliveries
 from tasks.extensions import db
-from tasks.models import Delivery, Notification
+from tasks.models import AuditEntry, Broadcast, Delivery, Notification, Recipient
 from tasks.models.types import utcnow
 from tasks.models.words import EMAIL, FAILED, IN_APP, PUSH, SENT, SKIPPED, UNKNOWN
 from tests import factories
@@ -21,6 +24,8 @@ def log(any_app: Flask) -> Browser:
     asha, bikram = factories.person("asha", name="Asha"), factories.person("bikram", name="Bikram")
     payment = factories.template("payment_success").current_version
     otp = factories.template("otp_sms", title="Code", message="{{ otp }}").current_version
+    for version in (payment, otp):
+        version.created_at = utcnow() - timedelta(days=30)
     now, doubt = utcnow(), {"provider": "smtp", "reason": "in_doubt"}
     for person, version, title, at, channel, state, more in (
         (asha, payment, "Old payment", now - timedelta(days=3), EMAIL, SENT, {"provider": "smtp"}),
@@ -110,3 +115,58 @@ def test_the_log_is_paged_by_id(log: Browser, monkeypatch: pytest.MonkeyPatch) -
     assert f"details/?id={pks[2]}&" not in second
     assert f"details/?id={pks[2]}" in log.get(f"/admin/deliveries/?after={pks[3]}").text
     assert log.get("/admin/deliveries/?before=nonsense&after=x").status_code == 200
+
+
+@pytest.mark.parametrize(("query", "found"), [
+    ({"recipient": "bik@example.test"}, {"Your code"}), ({"recipient": "BIK@example.test"}, {"Your code"}),
+    ({"recipient": "+9779841000001"}, {"Your code"}), ({"type": "otp_sms"}, {"Your code"}), ({"type": "none"}, set()),
+    ({"test": "1"}, {"A doubtful one"}), ({"test": "0"}, ALL - {"A doubtful one"}), ({"test": "x"}, ALL - {"A doubtful one"}),
+    ({"reason": "in_doubt"}, {"A doubtful one"}), ({"reason": "refused"}, {"New payment"}), ({"state": FAILED}, {"New payment"}),
+    ({"state": "queued"}, set()), ({"state": "sending"}, set()), ({"broadcast": "x"}, ALL), ({"broadcast": "999"}, set()),
+    ({"recipient": "asha", "state": FAILED, "type": "payment_success", "channel": PUSH, "test": "0"}, {"New payment"}),
+])
+def test_the_log_is_found_by_everything_that_is_known(log: Browser, query: dict[str, str], found: set[str]) -> None:
+    db.session.query(Recipient).filter_by(external_id="bikram").update({"email": "bik@example.test", "phone": "+9779841000001"})
+    db.session.query(Notification).filter_by(own_title="A doubtful one").update({"is_test": True})
+    db.session.commit()
+
+    assert titles(log, "/admin/deliveries/", **query) == found
+    if "state" not in query and "reason" not in query:
+        assert titles(log, "/admin/notifications/", **query) == found
+
+
+def test_a_broadcasts_rows_are_looked_for_where_they_were_written(log: Browser) -> None:
+    message = db.session.query(Notification).filter_by(own_title="Your code").one()
+    at = message.created_at
+    made = Broadcast(
+        template_version_id=message.template_version_id, audience="all", state="completed", created_at=at, expanded_at=at
+    )
+    db.session.add(made)
+    db.session.flush()
+    message.broadcast_id = made.pk
+    db.session.query(Delivery).filter_by(notification_id=message.pk).update({"broadcast_id": made.pk})
+    db.session.commit()
+
+    for text in (str(made.pk), str(made.id)):
+        for page in ("/admin/deliveries/", "/admin/notifications/"):
+            assert titles(log, page, broadcast=text) == {"Your code"}
+
+
+def test_what_the_filters_show_is_downloaded_whole(log: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exported, "PAGE", 2)
+    monkeypatch.setattr(csv_export, "TOGETHER", 3)
+    db.session.query(Notification).filter_by(own_title="Your code").update({"own_title": "=1+1"})
+    db.session.commit()
+
+    with log.post("/admin/deliveries/csv/") as answer:
+        everything = list(csv.DictReader(StringIO(answer.text.removeprefix("\ufeff"))))
+    with log.post("/admin/deliveries/csv/?state=skipped&recipient=bikram") as answer:
+        some = list(csv.DictReader(StringIO(answer.text.removeprefix("\ufeff"))))
+
+    pks = [row.id for row in db.session.query(Delivery).order_by(Delivery.pk.desc())]
+    assert [row["delivery id"] for row in everything] == [str(pk) for pk in pks]
+    assert [(row["title"], row["channel"], row["reason"], row["recipient"]) for row in some] == [
+        ("'=1+1", "push", "no_device", "bikram"),
+    ]
+    kept = db.session.query(AuditEntry).order_by(AuditEntry.id.desc()).first()
+    assert (kept.action, kept.changes) == ("export", {"state": [None, "skipped"], "recipient": [None, "…"]})
