@@ -12,7 +12,8 @@ from tasks.extensions import db
 from tasks.models import Template, TemplateVersion
 from tasks.models.types import utcnow
 from tasks.render import CompiledVersion, Rendered, compiled
-from tasks.rendering.limits import MESSAGE, PARTS, TITLE
+from tasks.rendering.limits import EMAIL_HTML, MESSAGE, PARTS, TITLE
+from tasks.rendering.mail.made import HTML, made
 from tasks.rendering.part import Part
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -31,7 +32,7 @@ class Problem:
     remedy: str
 
 
-def validate(parts: Mapping[str, str]) -> list[Problem]:
+def validate(parts: Mapping[str, str], email_format: str = HTML) -> list[Problem]:
     """Everything wrong with these parts (names as in TemplateVersion): the first problem of each. Empty: they can be saved."""
     problems = [
         Problem(name, 1, 1, f"{name} is empty.", "Write what people shall read.")
@@ -41,9 +42,17 @@ def validate(parts: Mapping[str, str]) -> list[Problem]:
     for name in PARTS:
         try:
             Part(name, parts.get(name) or "")
+            if name == EMAIL_HTML:
+                Part(name, made(parts.get(name) or "", email_format).html)
         except InvalidTemplate as error:
             problems.append(Problem(name, error.extra["line"], error.extra["column"], error.detail, error.remedy))
     return problems
+
+
+def draft(parts: Mapping[str, str], email_format: str = HTML) -> CompiledVersion:
+    """Unsaved texts, compiled as if they had been saved. Raises InvalidTemplate with the first problem."""
+    _refuse_problems(parts, email_format)
+    return CompiledVersion({**parts, EMAIL_HTML: made(parts.get(EMAIL_HTML) or "", email_format).html})
 
 
 def variables(version: TemplateVersion) -> list[str]:
@@ -56,15 +65,16 @@ def preview(
 ) -> Rendered:
     """All parts as this person would get them, from a saved version or from unsaved parts: the renderer is the sending one.
 
-    Raises InvalidTemplate, MissingVariable, RenderFailed or InvalidData.
+    Unsaved parts may bring their `email_format`. Raises InvalidTemplate, MissingVariable, RenderFailed or InvalidData.
     """
-    version = CompiledVersion(source) if isinstance(source, Mapping) else compiled(source)
+    version = compiled(source) if not isinstance(source, Mapping) else _unsaved(source)
     return version.render(context, recipient, PARTS)
 
 
 def create(
     slug: str, name: str, notification_type: str, *, title: str, message: str, sms_text: str = "", email_subject: str = "",
-    email_html: str = "", email_text: str = "", description: str = "", is_active: bool = True, actor: str = "",
+    email_html: str = "", email_text: str = "", email_format: str = HTML, description: str = "", is_active: bool = True,
+    actor: str = "",
 ) -> Template:
     """A new template with its first version, added to the session and flushed; the caller commits.
 
@@ -75,7 +85,7 @@ def create(
     if not name.strip() or len(name) > MAX_NAME:
         raise _wrong("name", "The name is empty or too long.", f"Write a name of at most {MAX_NAME} characters.")
     parts = _parts(title, message, sms_text, email_subject, email_html, email_text)
-    _refuse_problems(parts)
+    _refuse_problems(parts, email_format)
     if db.session.scalar(select(Template.id).where(Template.slug == slug)) is not None:
         raise _wrong("slug", f"The slug {slug!r} is taken.", "Choose another one.")
     template = Template(
@@ -83,21 +93,23 @@ def create(
     )
     db.session.add(template)
     db.session.flush()
-    _add_version(template, parts, actor)
+    _add_version(template, parts, email_format, actor)
     return template
 
 
 def save_version(
     template: Template, *, title: str, message: str, sms_text: str = "", email_subject: str = "", email_html: str = "",
-    email_text: str = "", actor: str,
+    email_text: str = "", email_format: str = HTML, actor: str,
 ) -> TemplateVersion:
     """Make these texts the template's current version; the one there is, where nothing changed. The caller commits.
+
+    `email_format`: what `email_html` is written in, html or mjml.
 
     Raises InvalidTemplate with the part as `field`, and `line` and `column` in `extra`.
     """
     check_type(template.notification_type)
     parts = _parts(title, message, sms_text, email_subject, email_html, email_text)
-    _refuse_problems(parts)
+    _refuse_problems(parts, email_format)
     db.session.flush()
     # Taking the row's lock first: two operators who save at once get two numbers, one after the other.
     db.session.execute(
@@ -106,9 +118,20 @@ def save_version(
     )
     db.session.refresh(template)
     current = template.current_version
-    if current and current.notification_type == template.notification_type and _same(current, parts):
+    if current and current.notification_type == template.notification_type and same(current, parts, email_format):
         return current
-    return _add_version(template, parts, actor)
+    return _add_version(template, parts, email_format, actor)
+
+
+def same(version: TemplateVersion, parts: Mapping[str, str], email_format: str = HTML) -> bool:
+    """True where saving these texts would change nothing: line ends of browsers are no change."""
+    given = _parts(*(parts.get(name) or "" for name in PARTS))
+    return given == written(version) and version.email_format == email_format
+
+
+def written(version: TemplateVersion) -> dict[str, str]:
+    """The texts of a version as they were written: what an editor shows, and what saving them again takes."""
+    return {name: version.written_html if name == EMAIL_HTML else getattr(version, name) for name in PARTS}
 
 
 def check_slug(slug: str) -> None:
@@ -134,21 +157,25 @@ def _parts(*texts: str) -> dict[str, str]:
     return {name: (text or "").replace("\r\n", "\n") for name, text in zip(PARTS, texts, strict=True)}
 
 
-def _refuse_problems(parts: Mapping[str, str]) -> None:
-    for problem in validate(parts):
+def _unsaved(source: Mapping[str, str]) -> CompiledVersion:
+    html = made(source.get(EMAIL_HTML) or "", source.get("email_format") or HTML).html
+    return CompiledVersion({**source, EMAIL_HTML: html})
+
+
+def _refuse_problems(parts: Mapping[str, str], email_format: str) -> None:
+    for problem in validate(parts, email_format):
         raise InvalidTemplate(
             problem.message, field=problem.part, remedy=problem.remedy, line=problem.line, column=problem.column
         )
 
 
-def _same(version: TemplateVersion, parts: Mapping[str, str]) -> bool:
-    return all(getattr(version, name) == text for name, text in parts.items())
-
-
-def _add_version(template: Template, parts: Mapping[str, str], actor: str) -> TemplateVersion:
+def _add_version(template: Template, parts: Mapping[str, str], email_format: str, actor: str) -> TemplateVersion:
     last = db.session.scalar(select(func.max(TemplateVersion.number)).where(TemplateVersion.template_id == template.id))
+    source = parts[EMAIL_HTML]
+    html = made(source, email_format).html
     version = TemplateVersion(
-        template_id=template.id, number=(last or 0) + 1, notification_type=template.notification_type, created_by=actor, **parts
+        template_id=template.id, number=(last or 0) + 1, notification_type=template.notification_type, created_by=actor,
+        **{**parts, EMAIL_HTML: html}, email_format=email_format, email_source="" if html == source else source,
     )
     db.session.add(version)
     db.session.flush()

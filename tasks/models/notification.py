@@ -38,6 +38,7 @@ class Notification(Model):
             postgresql_where=OF_BROADCAST,
             sqlite_where=OF_BROADCAST,
         ),
+        Index("ix_notifications_template_version_id", "template_version_id", "id"),  # the last sends of a template
         Index("ix_notifications_tests", "id", postgresql_where=TESTS, sqlite_where=TESTS),
         Index("ix_notifications_resent_from", "resent_from", postgresql_where=REPEATS, sqlite_where=REPEATS),
         {"sqlite_autoincrement": True},  # an id is never used twice: inbox cursors and public ids rest on it

@@ -25,6 +25,7 @@ class Rule(Model):
     offline_only: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")  # channels for who is not online
     escalate: Mapped[dict[str, int]] = mapped_column(Json, default=dict, server_default="{}")  # channel: seconds
     description: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=1, server_default="1")  # compare-and-set: of two who change it one is first
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
 

@@ -51,10 +51,17 @@ class TemplateVersion(Model):
     email_subject: Mapped[str] = mapped_column(Text, default="")  # empty: the title
     email_html: Mapped[str] = mapped_column(Text, default="")  # empty: a plain frame around the message
     email_text: Mapped[str] = mapped_column(Text, default="")  # empty: the message
+    email_format: Mapped[str] = mapped_column(Text, default="html", server_default="html")  # of what was written: html, mjml
+    email_source: Mapped[str] = mapped_column(Text, default="", server_default="")  # what email_html was made from, if anything
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_by: Mapped[str] = mapped_column(Text, default="")
 
     template: Mapped[Template] = relationship(back_populates="versions", foreign_keys=[template_id])
+
+    @property
+    def written_html(self) -> str:
+        """The HTML part as somebody wrote it: before MJML was compiled, or a style block was put into the elements."""
+        return self.email_source or self.email_html
 
     def __str__(self) -> str:
         return f"v{self.number}"
