@@ -2,73 +2,25 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import func, select, update
 
+from tasks.drafts import Problem, draft, preview, refuse_problems, validate, variables
 from tasks.errors import InvalidTemplate
 from tasks.extensions import db
 from tasks.models import Template, TemplateVersion
 from tasks.models.types import utcnow
-from tasks.render import CompiledVersion, Rendered, compiled
-from tasks.rendering.limits import EMAIL_HTML, MESSAGE, PARTS, TITLE
+from tasks.rendering.limits import EMAIL_HTML, PARTS
 from tasks.rendering.mail.made import HTML, made
-from tasks.rendering.part import Part
+
+__all__ = [
+    "Problem", "check_slug", "check_type", "create", "draft", "preview", "same", "save_version", "validate", "variables",
+    "written",
+]
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 TYPE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 MAX_NAME = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with one part. Line and column start at 1."""
-
-    part: str
-    line: int
-    column: int
-    message: str
-    remedy: str
-
-
-def validate(parts: Mapping[str, str], email_format: str = HTML) -> list[Problem]:
-    """Everything wrong with these parts (names as in TemplateVersion): the first problem of each. Empty: they can be saved."""
-    problems = [
-        Problem(name, 1, 1, f"{name} is empty.", "Write what people shall read.")
-        for name in (TITLE, MESSAGE)
-        if not (parts.get(name) or "").strip()
-    ]
-    for name in PARTS:
-        try:
-            Part(name, parts.get(name) or "")
-            if name == EMAIL_HTML:
-                Part(name, made(parts.get(name) or "", email_format).html)
-        except InvalidTemplate as error:
-            problems.append(Problem(name, error.extra["line"], error.extra["column"], error.detail, error.remedy))
-    return problems
-
-
-def draft(parts: Mapping[str, str], email_format: str = HTML) -> CompiledVersion:
-    """Unsaved texts, compiled as if they had been saved. Raises InvalidTemplate with the first problem."""
-    _refuse_problems(parts, email_format)
-    return CompiledVersion({**parts, EMAIL_HTML: made(parts.get(EMAIL_HTML) or "", email_format).html})
-
-
-def variables(version: TemplateVersion) -> list[str]:
-    """The names that a send must give, without `recipient`, in alphabetical order. Raises InvalidTemplate."""
-    return sorted(compiled(version).variables)
-
-
-def preview(
-    source: TemplateVersion | Mapping[str, str], context: Mapping[str, Any], recipient: Mapping[str, Any]
-) -> Rendered:
-    """All parts as this person would get them, from a saved version or from unsaved parts: the renderer is the sending one.
-
-    Unsaved parts may bring their `email_format`. Raises InvalidTemplate, MissingVariable, RenderFailed or InvalidData.
-    """
-    version = compiled(source) if not isinstance(source, Mapping) else _unsaved(source)
-    return version.render(context, recipient, PARTS)
 
 
 def create(
@@ -85,7 +37,7 @@ def create(
     if not name.strip() or len(name) > MAX_NAME:
         raise _wrong("name", "The name is empty or too long.", f"Write a name of at most {MAX_NAME} characters.")
     parts = _parts(title, message, sms_text, email_subject, email_html, email_text)
-    _refuse_problems(parts, email_format)
+    refuse_problems(parts, email_format)
     if db.session.scalar(select(Template.id).where(Template.slug == slug)) is not None:
         raise _wrong("slug", f"The slug {slug!r} is taken.", "Choose another one.")
     template = Template(
@@ -109,7 +61,7 @@ def save_version(
     """
     check_type(template.notification_type)
     parts = _parts(title, message, sms_text, email_subject, email_html, email_text)
-    _refuse_problems(parts, email_format)
+    refuse_problems(parts, email_format)
     db.session.flush()
     # Taking the row's lock first: two operators who save at once get two numbers, one after the other.
     db.session.execute(
@@ -155,18 +107,6 @@ def _wrong(field: str, detail: str, remedy: str) -> InvalidTemplate:
 def _parts(*texts: str) -> dict[str, str]:
     # Browsers send form text with CRLF; the same text from a file has LF. It is not a change.
     return {name: (text or "").replace("\r\n", "\n") for name, text in zip(PARTS, texts, strict=True)}
-
-
-def _unsaved(source: Mapping[str, str]) -> CompiledVersion:
-    html = made(source.get(EMAIL_HTML) or "", source.get("email_format") or HTML).html
-    return CompiledVersion({**source, EMAIL_HTML: html})
-
-
-def _refuse_problems(parts: Mapping[str, str], email_format: str) -> None:
-    for problem in validate(parts, email_format):
-        raise InvalidTemplate(
-            problem.message, field=problem.part, remedy=problem.remedy, line=problem.line, column=problem.column
-        )
 
 
 def _add_version(template: Template, parts: Mapping[str, str], email_format: str, actor: str) -> TemplateVersion:
