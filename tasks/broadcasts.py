@@ -14,13 +14,14 @@ from tasks.context import plain
 from tasks.database import reading, writing
 from tasks.ledger import counts
 from tasks.models import Broadcast, BroadcastRound, Delivery
-from tasks.models.broadcast import window_is_open
+from tasks.models.broadcast import canary_holds, may_begin, window_is_open
 from tasks.models.delivery import DUE, IN_HAND
 from tasks.models.types import db_clock, utcnow
 from tasks.models.words import CANCELLED, COMPLETED, EXPANDING, OUTSIDE_CHANNELS, QUEUED, SENDING
 from tasks.options import SendOptions
 from tasks.plan import BROADCAST_EXPIRES_AFTER, Plan, load
 from tasks.render import Rendered
+from tasks.safety import gates
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def _row(
     audience: Any, label: str, plan: Plan, data: dict[str, Any], shared: Rendered | None, options: SendOptions, now: datetime
 ) -> dict[str, Any]:
     lasts = options.expires_in or plan.policy.expires_after or BROADCAST_EXPIRES_AFTER
+    timed = timetable.columns(options, lasts, now)
     return {
         "template_version_id": plan.version_id,
         "data": data,
@@ -89,7 +91,8 @@ def _row(
         "created_by": options.actor,
         "created_at": now,
         "is_test": options.rights is not None and options.rights.is_test,
-        **timetable.columns(options, lasts, now),
+        **timed,
+        **gates.columns(options, timed["state"], now),
     }
 
 
@@ -97,7 +100,10 @@ def due() -> list[int]:
     """The broadcasts in their window whose rows want to be written now: queued and half done ones, and those with a round whose
     rows are not all back in the queue.
     """
-    begun = or_(Broadcast.state.in_((QUEUED, EXPANDING)), and_(Broadcast.state == SENDING, _opening()))
+    begun = or_(
+        and_(Broadcast.state.in_((QUEUED, EXPANDING)), may_begin(), ~canary_holds()),
+        and_(Broadcast.state == SENDING, _opening()),
+    )
     with reading() as connection:
         return list(connection.execute(select(Broadcast.pk).where(begun, window_is_open()).order_by(Broadcast.pk)).scalars())
 

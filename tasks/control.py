@@ -1,10 +1,10 @@
-"""Pause, resume, cancel: compare-and-set on the broadcast's state, so that of two who press one acts and the other is told."""
+"""Pause, resume, cancel, undo: compare-and-set on a broadcast's state: of two who press one acts and the other is told."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, insert, or_, select, update
 
 from tasks import outbox, timetable
 from tasks.database import writing
@@ -14,10 +14,25 @@ from tasks.ledger import counts
 from tasks.models import AuditEntry, Broadcast, Delivery
 from tasks.models.delivery import DUE
 from tasks.models.types import db_clock, utcnow
-from tasks.models.words import CANCELLED, DUE_STATES, EXPANDING, MISSED, OUTSIDE_CHANNELS, PAUSED, QUEUED, SCHEDULED, SENDING
+from tasks.models.words import (
+    AWAITING_APPROVAL,
+    CANCELLED,
+    DUE_STATES,
+    EXPANDING,
+    MISSED,
+    OUTSIDE_CHANNELS,
+    PAUSED,
+    QUEUED,
+    SCHEDULED,
+    SENDING,
+)
 
 PAGE = 5_000
-PAST = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
+PAST = {
+    "pause": "paused", "resume": "resumed", "cancel": "cancelled", "undo": "cancelled", "go on": "canary_passed",
+    "approve": "approved", "reject": "rejected", "void": "awaiting_approval", "ask again": "awaiting_approval",
+}
+UNDONE = "Taken back before anything was written."
 STOPPABLE = (SCHEDULED, QUEUED, EXPANDING, SENDING)
 
 
@@ -28,25 +43,38 @@ def pause(pk: int, actor: str, *, reason: str = "", version: int | None = None) 
     or WrongState where it is not running.
     """
     values = {"state": PAUSED, "state_before_pause": Broadcast.state, "pause_reason": reason}
-    return _change(pk, actor, "pause", STOPPABLE, lambda _: values, reason=reason, version=version)
+    return change(pk, actor, "pause", STOPPABLE, lambda _: values, reason=reason, version=version)
 
 
 def resume(pk: int, actor: str) -> Broadcast:
     """Let a paused broadcast go on where it stopped; what failed so far is forgiven: only new failures pause it by themselves.
 
-    A missed one, or one whose time came while it was paused, starts now, and expires counted from now. Raises UnknownBroadcast,
-    or WrongState where it is neither paused nor missed.
+    A missed one, or one whose time came while it was paused, starts now, and expires counted from now. Where its canary was
+    judged, the rest is let go. Raises UnknownBroadcast, or WrongState where it is neither paused nor missed.
     """
-    return _change(pk, actor, "resume", (PAUSED, MISSED), lambda connection: _resumed(connection, pk))
+    return change(pk, actor, "resume", (PAUSED, MISSED), lambda connection: _resumed(connection, pk))
 
 
 def cancel(pk: int, actor: str) -> Broadcast:
     """Stop a broadcast for good: what has not been handed over is marked cancelled. Raises UnknownBroadcast or WrongState."""
-    return _change(pk, actor, "cancel", (*STOPPABLE, PAUSED, MISSED), lambda _: {"state": CANCELLED})
+    return change(pk, actor, "cancel", (*STOPPABLE, PAUSED, MISSED, AWAITING_APPROVAL), lambda _: {"state": CANCELLED})
+
+
+def undo(pk: int, actor: str) -> Broadcast:
+    """Take a broadcast back within its first seconds, or before a worker came to it: nothing of it was written, nothing ever is.
+
+    Raises UnknownBroadcast, or WrongState where it was not sent with such a grace, or has begun.
+    """
+    taken_back = {"state": CANCELLED, "finished_at": db_clock(), "detail": UNDONE}
+    return change(pk, actor, "undo", (QUEUED,), lambda _: taken_back, where=(Broadcast.undo_until.is_not(None),))
 
 
 def _resumed(connection: Connection, pk: int) -> dict[str, Any]:
-    common = {"state_before_pause": None, "pause_reason": "", "pause_baseline": counts.closed(connection, pk)}
+    judged = and_(Broadcast.canary_verdict != "", Broadcast.canary_ended_at.is_(None))
+    common = {
+        "state_before_pause": None, "pause_reason": "", "pause_baseline": counts.closed(connection, pk),
+        "canary_ended_at": case((judged, db_clock()), else_=Broadcast.canary_ended_at),
+    }
     waits = or_(Broadcast.state == MISSED, Broadcast.state_before_pause == SCHEDULED)
     columns = (Broadcast.send_at, Broadcast.expires_at, *timetable.WINDOW, db_clock().label("now"))
     row = connection.execute(select(*columns).where(Broadcast.pk == pk, waits, Broadcast.send_at <= db_clock())).first()
@@ -78,7 +106,7 @@ def sweep_cancelled(pk: int, slot: int) -> None:
                 return
 
 
-def _change(
+def change(
     pk: int,
     actor: str,
     action: str,
@@ -87,8 +115,15 @@ def _change(
     *,
     reason: str = "",
     version: int | None = None,
+    where: Sequence[ColumnElement[bool]] = (),
+    also: Callable[[Connection], object] = lambda _: None,
 ) -> Broadcast:
-    unchanged = () if version is None else (Broadcast.version == version,)
+    """Give a broadcast that is in one of the `allowed` states new `values`, with its audit entry and its event.
+
+    Only where nobody changed it since `version`, and where `where` holds; `also` is done in the same transaction. Raises
+    UnknownBroadcast, or WrongState with who did what last.
+    """
+    unchanged = where if version is None else (*where, Broadcast.version == version)
     with writing() as connection:
         changed = connection.execute(
             update(Broadcast)
@@ -106,6 +141,7 @@ def _change(
             }
             connection.execute(insert(AuditEntry).values(entry))
             outbox.broadcast(connection, pk, PAST[action], by=actor, reason=reason)
+            also(connection)
     found = db.session.get(Broadcast, pk, populate_existing=True)
     if found is None:
         raise UnknownBroadcast("There is no such broadcast.", field="id", remedy="Check the id.")

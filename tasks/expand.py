@@ -19,7 +19,7 @@ from tasks.extensions import db
 from tasks.ledger import counts
 from tasks.ledger.processes import current_process_id
 from tasks.models import Broadcast, Notification
-from tasks.models.broadcast import window_is_open
+from tasks.models.broadcast import canary_holds, may_begin, window_is_open
 from tasks.models.types import AnyRow, db_clock
 from tasks.models.words import CLOSED_STATES, EXPANDING, FAILED, QUEUED, SENDING
 from tasks.plan import Plan, load_version
@@ -68,7 +68,7 @@ def _begin(broadcast_pk: int) -> bool:
     """Settle what the audience means: queued -> expanding. True where there is something to expand."""
     with writing() as connection:
         columns = (Broadcast.state, Broadcast.audience, Broadcast.template_version_id)
-        row = connection.execute(select(*columns).where(Broadcast.pk == broadcast_pk, window_is_open())).first()
+        row = connection.execute(select(*columns).where(Broadcast.pk == broadcast_pk, may_begin(), ~canary_holds())).first()
         if row is None or row.state not in {QUEUED, EXPANDING}:
             return False
         if row.state == QUEUED:
@@ -78,13 +78,14 @@ def _begin(broadcast_pk: int) -> bool:
             except CarillonError as error:
                 _fail(connection, broadcast_pk, str(error))
                 return False
-            connection.execute(
+            begun = connection.execute(
                 update(Broadcast)
-                .where(Broadcast.pk == broadcast_pk, Broadcast.state == QUEUED)
+                .where(Broadcast.pk == broadcast_pk, Broadcast.state == QUEUED, may_begin())
                 .values(
                     state=EXPANDING, started_at=db_clock(), audience_definition=audience.definition, version=Broadcast.version + 1
                 )
             )
+            return bool(begun.rowcount)  # none: somebody took it back, or another worker began it, at this very moment
         return True
 
 
@@ -117,7 +118,7 @@ def _page(broadcast_pk: int, share: float = 1.0) -> Page | None:
         rings = plan.policy.channels if row.channels is None else tuple(row.channels)
         same = _same_for_all(plan, row, rings)
         size = SAME_PAGE[connection.dialect.name] // (1 + len(rings)) if same else PAGE
-        part = frozen.next_part(connection, broadcast_pk, row.cursor, int(size * share))
+        part = frozen.next_part(connection, broadcast_pk, row.cursor, int(size * share), _room(row))
         write = _same if same else _each
         written, pks = write(connection, plan, row, part, rings)
         if row.is_test:
@@ -161,7 +162,7 @@ def _lock(connection: Connection, broadcast_pk: int) -> AnyRow | None:
     """The broadcast's row, locked until the page is committed; None where it is not being expanded (any more)."""
     return connection.execute(
         update(Broadcast)
-        .where(Broadcast.pk == broadcast_pk, Broadcast.state == EXPANDING, window_is_open())
+        .where(Broadcast.pk == broadcast_pk, Broadcast.state == EXPANDING, window_is_open(), ~canary_holds())
         .values(version=Broadcast.version)
         .returning(
             Broadcast.pk.label("pk"),
@@ -172,8 +173,18 @@ def _lock(connection: Connection, broadcast_pk: int) -> AnyRow | None:
             Broadcast.template_version_id,
             Broadcast.expires_at,
             Broadcast.is_test,
+            Broadcast.expanded_count,
+            Broadcast.canary_people,
+            Broadcast.canary_ended_at,
         )
     ).first()
+
+
+def _room(row: AnyRow) -> int | None:
+    """How many people of its canary still have no rows; None where there is no canary, or it has ended."""
+    if row.canary_people is None or row.canary_ended_at is not None:
+        return None
+    return int(row.canary_people - row.expanded_count)
 
 
 def _move(connection: Connection, broadcast_pk: int, part: Part) -> None:

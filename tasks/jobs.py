@@ -21,6 +21,7 @@ from tasks.ledger.processes import current_process_id
 from tasks.ledger.reap import reap
 from tasks.models.words import OUTSIDE_CHANNELS
 from tasks.queue import task
+from tasks.safety import canary
 from tasks.webhooks import calling
 
 EXPANDING = 2  # broadcasts that one process expands at once
@@ -170,6 +171,7 @@ def call_webhooks() -> None:
 def tick() -> None:
     """Once a second in every worker: whatever a lost wake-up left lying is found here."""
     timetable.turn()
+    canary.look()
     for pk in (*broadcasts.due(), *reopen.waiting()):
         _see_to(expand_broadcast, pk)
     for channel in _channels_due():

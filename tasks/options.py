@@ -55,8 +55,8 @@ class SendOptions:
     Broadcasts only: `send_at` starts it later, an aware time, or a wall clock's in `timezone` (IANA); `window` ("09:00-20:00", in
     `timezone`, over midnight too) is when something of it may go out; `rate_per_minute` bounds its messages on outside channels.
     `canary` people go first; nothing is written within the first `undo_seconds`; `confirm_count` is how many people the caller
-    believes it goes to: it is refused where there are more or fewer; `owner` is the e-mail of the person behind `actor`, who may
-    not approve it.
+    believes it goes to: it is refused where there are more or fewer; `owners` are the e-mails of the people behind `actor`, who
+    may not approve it.
     """
 
     channels: tuple[str, ...] | None = None
@@ -68,7 +68,7 @@ class SendOptions:
     canary: Canary | None = None
     undo_seconds: float = 0.0
     confirm_count: int | None = None
-    owner: str = ""
+    owners: tuple[str, ...] = ()
     priority: int | None = None
     idempotency_key: str | None = None
     idempotency_scope: str = "python"

@@ -23,6 +23,10 @@ EVENTS: Final = {
     "broadcast.cancelled": "A broadcast was cancelled.",
     "broadcast.missed": "The time of a scheduled broadcast passed while nothing could send it: somebody has to decide.",
     "broadcast.failed": "A broadcast could not begin.",
+    "broadcast.awaiting_approval": "A broadcast waits for a second person's approval, or lost the one that it had.",
+    "broadcast.approved": "A second person approved a broadcast.",
+    "broadcast.rejected": "A second person rejected a broadcast: nothing of it was sent.",
+    "broadcast.canary_passed": "The first people of a broadcast fared well: the others get it too.",
     "broadcast.completed": "Every delivery of a broadcast has come to an end.",
     "webhook.test": "Somebody pressed Test.",
 }

@@ -13,6 +13,7 @@ Nothing is cheaper and true: for "all" the highest id would bound who comes, but
 Who is deleted or switched off after the freeze stays in the audience, and their rows are skipped with the reason.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -56,17 +57,47 @@ def freeze(broadcast_pk: int, where: ColumnElement[bool]) -> bool:
         return connection.execute(select(Broadcast.pk).where(*here)).first() is not None
 
 
-def next_part(connection: Connection, broadcast_pk: int, after: int, people: int) -> Part:
-    """The next `people` (rounded to whole lists, at least one) of a frozen audience after recipients.id `after`."""
+def next_part(connection: Connection, broadcast_pk: int, after: int, people: int, room: int | None = None) -> Part:
+    """The next `people` (rounded to whole lists, at least one) of a frozen audience after recipients.id `after`.
+
+    Never more than `room`, where that is given: the list that goes beyond it is cut in two.
+    """
     wanted = max(1, people // SIZE)
+    if room is not None:
+        wanted = min(wanted, 1 + room // SIZE)
+        _cut(connection, broadcast_pk, after, room)
     rows = connection.execute(
         select(BroadcastPage.last_id, BroadcastPage.count.label("people"))
         .where(BroadcastPage.broadcast_id == broadcast_pk, BroadcastPage.last_id > after)
         .order_by(BroadcastPage.last_id)
         .limit(wanted + 1)
     ).all()
-    taken = rows[:wanted]
-    return Part(after, taken[-1].last_id if taken else after, sum(row.people for row in taken), len(rows) <= wanted)
+    taken = list(rows[:wanted])
+    while room is not None and sum(row.people for row in taken) > room:
+        taken.pop()
+    return Part(after, taken[-1].last_id if taken else after, sum(row.people for row in taken), len(rows) == len(taken))
+
+
+def _cut(connection: Connection, broadcast_pk: int, after: int, room: int) -> None:
+    """Cut the list in which the `room`-th person after `after` stands behind them, unless they end it."""
+    pages = select(BroadcastPage.last_id, BroadcastPage.count).where(BroadcastPage.broadcast_id == broadcast_pk)
+    nearest = pages.where(BroadcastPage.last_id > after).order_by(BroadcastPage.last_id).limit(room // SIZE + 2)
+    across = None
+    for page in connection.execute(nearest).all():
+        if room < page[1]:
+            across = page
+            break
+        room -= page[1]
+    if across is None or not room:
+        return
+    this = and_(BroadcastPage.broadcast_id == broadcast_pk, BroadcastPage.last_id == across.last_id)
+    kept = connection.execute(select(BroadcastPage.people).where(this)).scalar_one()
+    ids = sorted(json.loads(kept) if isinstance(kept, str) else kept)
+    first, rest = ids[:room], ids[room:]
+    as_kept = json.dumps if isinstance(kept, str) else list
+    connection.execute(update(BroadcastPage).where(this).values(people=as_kept(rest), count=len(rest)))
+    values = {"broadcast_id": broadcast_pk, "last_id": first[-1], "count": len(first), "people": as_kept(first)}
+    connection.execute(insert(BroadcastPage).values(values))
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import Any
 
 from tasks.config import settings
 from tasks.errors import WrongCount
-from tasks.models.words import AWAITING_APPROVAL, QUEUED
+from tasks.models.words import QUEUED
 from tasks.options import SendOptions
 
 
@@ -30,11 +30,11 @@ def confirm(count: int, said: int | None, field: str) -> None:
     raise WrongCount(detail, field=field, remedy=f"Write {count} if that is meant, or change the audience.", count=count)
 
 
-def columns(options: SendOptions, state: str, now: datetime, *, approval: bool) -> dict[str, Any]:
-    """What a new broadcast's row keeps of the safety catch; `state` is the one it would have without it."""
+def columns(options: SendOptions, state: str, now: datetime) -> dict[str, Any]:
+    """What a new broadcast's row keeps of the safety catch, given the `state` that its times mean."""
     canary = options.canary
-    grace = now + timedelta(seconds=options.undo_seconds) if options.undo_seconds and state == QUEUED and not approval else None
-    kept: dict[str, Any] = {"undo_until": grace, "state": AWAITING_APPROVAL if approval else state}
+    grace = timedelta(seconds=options.undo_seconds)
+    kept: dict[str, Any] = {"undo_until": now + grace if grace and state == QUEUED else None}
     if canary is not None:
         share = settings().canary_share if canary.share is None else canary.share
         kept |= {"canary_people": canary.people, "canary_share": share, "canary_wait": canary.wait}

@@ -46,7 +46,7 @@ class SafetyChoice:
     def options(self, options: SendOptions) -> SendOptions:
         """The send's options with the canary, and with the seconds in which it can be taken back. Raises InvalidOption."""
         undo = float(settings().undo_seconds) if options.starts_at is None else 0.0
-        return replace(options, canary=self._canary(), undo_seconds=undo, owner=options.owner or options.actor)
+        return replace(options, canary=self._canary(), undo_seconds=undo, owners=options.owners or (options.actor,))
 
     def _canary(self) -> Canary | None:
         if not self.canary:
