@@ -8,7 +8,8 @@ from flask import Flask
 from dashboard import create_app
 from dashboard.cli import register
 from dashboard.web_process import begin
-from tasks.config import load, refuse
+from tasks.config import load
+from tasks.config_check import refuse
 from tasks.errors import ConfigurationError
 from tasks.logs import init_logging
 

@@ -12,6 +12,8 @@ from tasks.audience import segments
 from tasks.audience.segments import Audience
 from tasks.context import plain
 from tasks.database import reading, writing
+from tasks.forecast import held
+from tasks.forecast.terms import terms_of
 from tasks.ledger import counts
 from tasks.models import Broadcast, BroadcastRound, Delivery
 from tasks.models.broadcast import canary_holds, may_begin, window_is_open
@@ -31,6 +33,7 @@ class Checked:
     row: dict[str, Any]
     plan: Plan
     audience: Audience
+    terms: dict[str, Any]
 
 
 def check(audience: Any, template_slug: str, context: Mapping[str, Any], options: SendOptions) -> Checked:
@@ -46,16 +49,23 @@ def check(audience: Any, template_slug: str, context: Mapping[str, Any], options
         options.rights.check(template_slug, plan.policy.channels if options.channels is None else options.channels)
     meant = segments.resolve_audience(audience, plan.notification_type)
     row = _row(audience, meant.label, plan, data, _shared_text(plan, data, options), options, utcnow())
-    return Checked(row, plan, meant)
+    return Checked(row, plan, meant, terms_of(audience, template_slug, data, plan, options))
 
 
 def create(audience: Any, template_slug: str, context: Mapping[str, Any], options: SendOptions) -> int:
     """Write a broadcast down, ready to be expanded by a worker. Returns its row's id; a repeated idempotency key the first one's.
 
-    Raises what `check` does, and what is wrong with its time, before anything is written.
+    Raises what `check` does, what is wrong with its time, and PlanMoved where it is held to a plan that is not true any more,
+    before anything is written.
     """
-    row = check(audience, template_slug, context, options).row
+    checked = check(audience, template_slug, context, options)
+    row = checked.row
     public_id.prepare()
+    if options.plan_hash is not None:
+        with reading() as connection:
+            repeated = idempotency.look(connection, options) if options.idempotency_key is not None else None
+        if repeated is None:  # a repeat gets the first answer, whatever has moved since
+            held.hold(options.plan_hash, checked.terms, checked.audience)
     with writing() as connection:
         known = idempotency.replay(connection, options)
         if known is not None:
@@ -93,6 +103,7 @@ def _row(
         "is_test": options.rights is not None and options.rights.is_test,
         **timed,
         **gates.columns(options, timed["state"], now),
+        "plan_hash": options.plan_hash,
     }
 
 

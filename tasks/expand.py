@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from tasks import compose, live, outbox
-from tasks.audience import frozen, recipients, segments, staging
+from tasks.audience import frozen, recipients, segments, source, staging
 from tasks.audience.frozen import Part
 from tasks.audience.recipients import Person
 from tasks.database import reading, writing
@@ -92,11 +92,13 @@ def _begin(broadcast_pk: int) -> bool:
 def _freeze(broadcast_pk: int) -> bool:
     """Settle who belongs to the audience, where nobody has yet. True where it is frozen."""
     with reading() as connection:
-        columns = (Broadcast.template_version_id, Broadcast.audience_definition, Broadcast.frozen_at)
+        columns = (Broadcast.template_version_id, Broadcast.audience_definition, Broadcast.frozen_at, Broadcast.plan_hash)
         row = connection.execute(select(*columns).where(Broadcast.pk == broadcast_pk)).one()
         if row.frozen_at is not None:
             return True
         plan = load_version(connection, row.template_version_id)
+    if row.plan_hash and not source.is_source(row.audience_definition):
+        return frozen.adopt(broadcast_pk, row.plan_hash)
     where = segments.condition(row.audience_definition, plan.notification_type, broadcast_pk=broadcast_pk)
     return frozen.freeze(broadcast_pk, where)
 

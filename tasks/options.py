@@ -57,6 +57,8 @@ class SendOptions:
     `canary` people go first; nothing is written within the first `undo_seconds`; `confirm_count` is how many people the caller
     believes it goes to: it is refused where there are more or fewer; `owners` are the e-mails of the people behind `actor`, who
     may not approve it.
+    `plan_hash`, of a dry run, holds it to what that found: it is refused where content or audience moved since, and exactly those
+    people get it.
     """
 
     channels: tuple[str, ...] | None = None
@@ -69,6 +71,7 @@ class SendOptions:
     undo_seconds: float = 0.0
     confirm_count: int | None = None
     owners: tuple[str, ...] = ()
+    plan_hash: str | None = None
     priority: int | None = None
     idempotency_key: str | None = None
     idempotency_scope: str = "python"

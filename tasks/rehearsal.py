@@ -6,23 +6,18 @@ A rehearsal says for each person and channel what would happen, why, and in whic
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
-
-from tasks import broadcasts, explain, timetable
-from tasks.audience import segments
+from tasks import explain
 from tasks.database import reading
 from tasks.entries import SendRequest, look_at, rehearse
 from tasks.errors import CarillonError
-from tasks.models import Recipient
-from tasks.models.words import CHANNELS, IN_APP, QUEUED, SENT
+from tasks.forecast.terms import price_of
+from tasks.models.words import QUEUED, SENT
 from tasks.options import SendOptions
 from tasks.plan import Plan, load
+from tasks.prospect import forecast
 from tasks.record import Entry
-from tasks.record_same import why_not
 from tasks.render import Rendered
 from tasks.send import check_rights
-
-SAMPLE = 3  # people of a broadcast's audience who are shown
 
 
 def rehearse_people(
@@ -45,22 +40,38 @@ def rehearse_people(
 def rehearse_broadcast(
     audience: Any, template_slug: str, context: Mapping[str, Any], options: SendOptions
 ) -> dict[str, Any]:
-    """What `tasks.send.start_broadcast` would do: when, how many people, how many on each channel, and some of them in full."""
-    checked = broadcasts.check(audience, template_slug, context, options)
-    row, plan = checked.row, checked.plan
-    timetable.refuse(row, row["created_at"])
-    copied_later = checked.audience.definition == segments.SOURCE
-    rings = plan.policy.channels if options.channels is None else options.channels
-    reach = {} if copied_later else _reach(checked.audience.where(), plan, rings)
-    people = [] if copied_later else _some(checked.audience.where())
+    """What `tasks.send.start_broadcast` would do: to whom, how many on each channel, why not for the others, what it costs, how
+    long it takes, and some people in full. Its `plan_hash` holds a send to exactly this; nothing but the plan is stored.
+    """
+    found = forecast(audience, template_slug, context, options)
+    row, texts = found.row, found.texts
+    people = [SendRequest(one) for one in found.some]
     return {
-        "dry_run": True, "template_name": template_slug, "notification_type": plan.notification_type, "is_test": row["is_test"],
-        "audience_label": row["audience_label"], "audience_count": None if copied_later else sum(reach[IN_APP].values()),
+        "dry_run": True, "template_name": template_slug, "notification_type": found.plan.notification_type,
+        "is_test": row["is_test"], "audience_label": row["audience_label"],
+        "audience_count": found.people.count if found.people else None,
         "status": row["state"], **{name: _iso(row[name]) for name in ("send_at", "opens_at", "expires_at")},
-        "reach": reach,
+        "plan_hash": found.plan_hash,
+        "reach": found.reach,
+        "skips": [
+            {"channel": one.channel, "status": one.state, "reason": one.reason, "count": one.count, "explanation": one.words}
+            for one in found.skips
+        ],
+        "texts": {"looked_at": texts.looked_at, "is_sample": texts.is_sample, "failing": [
+            {"recipient_id": who, "detail": why} for who, why in texts.examples
+        ]},
+        "sms": {
+            "messages": texts.sms.total(), "segments": texts.segments, "cost": price_of(texts.segments),
+            "sizes": [
+                {"encoding": encoding, "segments": segments, "messages": count}
+                for (encoding, segments), count in sorted(texts.sms.items())
+            ],
+        },
+        "duration": {
+            "seconds": found.lasting.seconds, "ends_at": _iso(found.lasting.ends_at), "too_slow": found.lasting.too_slow,
+        },
         "sample": [
-            found for found in rehearse_people([SendRequest(one) for one in people], template_slug, context, options)
-            if not isinstance(found, CarillonError)
+            one for one in rehearse_people(people, template_slug, context, options) if not isinstance(one, CarillonError)
         ] if people else [],
     }
 
@@ -107,27 +118,6 @@ def _texts(line: Mapping[str, Any], rendered: Rendered) -> dict[str, str]:
         case "sms":
             return {"title": "", "message": rendered.sms_text}
     return {"title": rendered.title, "message": rendered.message}
-
-
-def _reach(where: Any, plan: Plan, rings: Sequence[str]) -> dict[str, dict[str, int]]:
-    """{channel: {"queued": people whom it would ring, a reason: people whom it would not}} now."""
-    found: dict[str, dict[str, int]] = {}
-    with reading() as connection:
-        for channel in (name for name in CHANNELS if name == IN_APP or name in rings):
-            if channel == IN_APP:
-                found[channel] = {SENT: connection.execute(select(func.count()).select_from(Recipient).where(where)).scalar_one()}
-                continue
-            reason = why_not(channel, plan.policy.mandatory).label("reason")
-            people = select(reason).where(where).subquery()
-            counted = select(people.c.reason, func.count()).group_by(people.c.reason)
-            rows = connection.execute(counted, {"type": plan.notification_type})
-            found[channel] = {word or QUEUED: count for word, count in rows}
-    return found
-
-
-def _some(where: Any) -> Sequence[str]:
-    with reading() as connection:
-        return connection.execute(select(Recipient.external_id).where(where).order_by(Recipient.id).limit(SAMPLE)).scalars().all()
 
 
 def _iso(moment: Any) -> str | None:

@@ -17,6 +17,7 @@ from tasks.models import (
     Notification,
     Process,
     RateLimit,
+    SendPlan,
     WebhookCall,
 )
 from tasks.models import Connection as LiveConnection
@@ -25,6 +26,7 @@ from tasks.models.words import CANCELLED, COMPLETED, FAILED, OPEN_STATES
 
 DAY = 86_400  # seconds
 PROCESSES_KEPT = 1  # days
+PLANS_KEPT = 7  # days: who sends with an older one has forgotten what it said
 ENDED = (COMPLETED, CANCELLED, FAILED)  # states of broadcasts that nothing comes after
 PAGE = 1_000  # rows in one transaction
 
@@ -71,6 +73,7 @@ def kinds(days: int) -> list[Kind]:
             (BroadcastMember.broadcast_id, BroadcastMember.recipient_id),
             lambda: _old_audience(BroadcastMember.broadcast_id, days),
         ),
+        Kind("plans of dry runs", SendPlan, (SendPlan.id,), _old_plans),
         Kind("processes that ended", Process, (Process.id,), _finished_processes),
     ]
 
@@ -104,6 +107,12 @@ def _old_calls(days: int) -> ColumnElement[bool]:
 def _idle_limits() -> ColumnElement[bool]:
     """A limit whose next unit was free a day ago is full again: no row says the same."""
     return RateLimit.free_at < (utcnow() - timedelta(days=1)).timestamp()
+
+
+def _old_plans() -> ColumnElement[bool]:
+    """Those that no broadcast waits to take its people from. Their lists go with them."""
+    awaited = exists().where(Broadcast.plan_hash == SendPlan.hash, Broadcast.frozen_at.is_(None), Broadcast.state.not_in(ENDED))
+    return and_(SendPlan.created_at < db_clock(-PLANS_KEPT * DAY), not_(awaited))
 
 
 def _stale_connections() -> ColumnElement[bool]:

@@ -14,6 +14,7 @@ from dashboard.api.schemas import BroadcastBody, PublicPath, SendHeaders
 from dashboard.api.sending import options_of
 from dashboard.auth import api_key
 from tasks import control, public_id
+from tasks.audience import segments
 from tasks.errors import UnknownBroadcast, WrongState
 from tasks.extensions import db
 from tasks.models import Broadcast
@@ -37,11 +38,12 @@ def send(header: SendHeaders, body: BroadcastBody) -> Answer:
     """
     options = options_of(
         body, header, _accepted, send_at=body.send_at, timezone=body.timezone, window=body.window,
-        rate_per_minute=body.rate_per_minute,
+        rate_per_minute=body.rate_per_minute, plan_hash=body.plan_hash,
     )
+    audience = segments.excluding(body.audience, body.exclude)
     if body.dry_run:
-        return as_answer(rehearse_broadcast(body.audience, body.template_name, body.data, options))
-    row = start_broadcast(body.audience, body.template_name, body.data, options)
+        return as_answer(rehearse_broadcast(audience, body.template_name, body.data, options))
+    row = start_broadcast(audience, body.template_name, body.data, options)
     waits = row.send_at is not None and row.send_at > row.created_at
     return _accepted((row.pk, SCHEDULED if waits else QUEUED))
 

@@ -79,8 +79,58 @@ class BulkRehearsed(BaseModel):
     results: list[BulkRehearsedItem]
 
 
+class SkipAnswer(BaseModel):
+    """People whom a channel would not reach, for one reason."""
+
+    channel: str
+    status: str = Field(description="skipped; failed where the text cannot be written for them.")
+    reason: str
+    count: int
+    explanation: str
+
+
+class FailingText(BaseModel):
+    """Somebody for whom the template fails."""
+
+    recipient_id: str
+    detail: str
+
+
+class TextsAnswer(BaseModel):
+    """What was rendered to find out."""
+
+    looked_at: int = Field(description="People whose own texts were rendered.")
+    is_sample: bool = Field(description="true: the audience is larger, and the figures are reckoned from these people.")
+    failing: list[FailingText] = Field(description="The first few for whom it fails.")
+
+
+class SmsSizeAnswer(BaseModel):
+    """SMS of one size."""
+
+    encoding: Literal["GSM-7", "UCS-2"]
+    segments: int
+    messages: int
+
+
+class SmsAnswer(BaseModel):
+    """What the SMS come to."""
+
+    messages: int
+    segments: int
+    cost: str | None = Field(description="At the price that is set; null where none is.", examples=["1,250.00 NPR"])
+    sizes: list[SmsSizeAnswer]
+
+
+class DurationAnswer(BaseModel):
+    """How long it takes at the rates that are set."""
+
+    seconds: float | None = Field(description="Of sending; null: no rate is set, it goes as fast as the providers take it.")
+    ends_at: datetime | None = Field(description="With the pauses of the window.")
+    too_slow: bool = Field(description="true: it would be given up before everybody had their turn.")
+
+
 class BroadcastRehearsed(BaseModel):
-    """A tried broadcast: nothing was stored or sent."""
+    """A tried broadcast: nothing was sent, and nothing stored but the plan that a send can be held to."""
 
     dry_run: Literal[True]
     template_name: str
@@ -92,6 +142,11 @@ class BroadcastRehearsed(BaseModel):
     send_at: datetime | None
     opens_at: datetime | None
     expires_at: datetime
+    plan_hash: str = Field(description="Send with it, and it is this that is sent, or nothing.")
+    skips: list[SkipAnswer]
+    texts: TextsAnswer
+    sms: SmsAnswer
+    duration: DurationAnswer
     reach: dict[str, dict[str, int]] = Field(description="People by channel: `queued` or `sent`, and those skipped by reason.")
     sample: list[Rehearsed] = Field(description="The first few people, in full.")
 

@@ -77,6 +77,12 @@ class BroadcastBody(TemplateBody):
     """One message to an audience."""
 
     audience: Audience
+    exclude: list[Slug] = Field([], max_length=20, description="Segments, by slug, whose people are left out.")
+    plan_hash: str | None = Field(
+        None, min_length=1, max_length=64, examples=["9f86d081884c7d659a2feaa0c55ad015"],
+        description="What a dry run answered. It is sent to exactly those people, or refused with 409 `plan_moved` where content "
+        "or audience are not what the dry run found; `content` and `audience` of that answer say what moved.",
+    )
     send_at: SendAt | None = None
     timezone: str = Field("", max_length=100, description="IANA: of `send_at` and `window`.", examples=["Europe/Berlin"])
     window: str | None = Field(

@@ -8,12 +8,14 @@ import click
 from dashboard.cli.arguments import Audience, Duration, Moment, forced_channels, variables
 from dashboard.cli.command import Command, with_app
 from dashboard.cli.output import as_json, remark
+from dashboard.cli.prospect import tell
 from tasks import control, neighbours, public_id
 from tasks.audience import segments
 from tasks.errors import UnknownBroadcast
 from tasks.models import Broadcast
 from tasks.models.types import utcnow
 from tasks.options import SendOptions
+from tasks.rehearsal import rehearse_broadcast
 from tasks.send import start_broadcast
 from tasks.status import broadcast_status
 from tasks.timetable import outlook
@@ -31,14 +33,23 @@ from tasks.timetable import outlook
 @click.option("--window", metavar="FROM-TO", help="Send only in this part of every day, like 09:00-20:00.")
 @click.option("--rate", "rate_per_minute", type=int, metavar="N", help="Hand over at most N messages a minute.")
 @click.option("--expires-in", type=Duration(), help="Like 90m, 24h or 2d: later it is not sent any more.")
+@click.option("--exclude", multiple=True, metavar="SEGMENT", help="Leave out the people of this segment. May be given again.")
+@click.option("--dry-run", is_flag=True, help="Send nothing: say who would get it, why others would not, its cost and time.")
+@click.option("--plan", "plan_hash", metavar="HASH", help="Of a dry run: send exactly that, or say what has moved since.")
 @click.option("--json", "machine", is_flag=True, help="Print JSON.")
 @variables
 @with_app
 def broadcast(
-    slug: str, audience: Any, channels: tuple[str, ...], machine: bool, context: tuple[tuple[str, Any], ...], **timing: Any
+    slug: str, audience: Any, channels: tuple[str, ...], exclude: tuple[str, ...], dry_run: bool, machine: bool,
+    context: tuple[tuple[str, Any], ...], **more: Any,
 ) -> None:
     """Send the template SLUG to an audience. Prints the broadcast's id; `carillon status ID` shows how far it is."""
-    options = SendOptions(channels=channels or None, actor="cli", **timing)
+    options = SendOptions(channels=channels or None, actor="cli", **more)
+    audience = segments.excluding(audience, exclude)
+    if dry_run:
+        found = rehearse_broadcast(audience, slug, dict(context), options)
+        as_json(found) if machine else tell(found)
+        return
     made = start_broadcast(audience, slug, dict(context), options)
     people = segments.count(audience, made.template_version.notification_type)
     remark(f"{made.audience_label}: {people} people now.")

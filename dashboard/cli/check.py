@@ -9,8 +9,9 @@ from sqlalchemy.exc import DBAPIError
 from dashboard.cli.command import Command, bare_app, database_words
 from dashboard.cli.output import out
 from tasks import schema
-from tasks.config import Problem, Settings, load
-from tasks.config import check as check_settings
+from tasks.config import Settings, load
+from tasks.config_check import Problem
+from tasks.config_check import check as check_settings
 from tasks.errors import ConfigurationError
 from tasks.queue import huey
 

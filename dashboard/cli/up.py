@@ -12,7 +12,8 @@ from dashboard.cli.demo import load_and_tell
 from dashboard.demo.story import play
 from dashboard.serve import listen, serve
 from tasks import neighbours, schema
-from tasks.config import Settings, load, refuse
+from tasks.config import Settings, load
+from tasks.config_check import refuse
 from tasks.errors import ConfigurationError, InvalidOption
 
 FIRST_OPERATOR = "admin@example.org"

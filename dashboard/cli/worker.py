@@ -7,7 +7,8 @@ import click
 
 from dashboard.cli.command import Command, bare_app
 from tasks import neighbours, schema
-from tasks.config import load, refuse
+from tasks.config import load
+from tasks.config_check import refuse
 from tasks.errors import ConfigurationError
 
 

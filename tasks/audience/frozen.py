@@ -14,7 +14,7 @@ Who is deleted or switched off after the freeze stays in the audience, and their
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, bindpar
 
 from tasks.database import snapshot, writing
 from tasks.extensions import db
-from tasks.models import Broadcast, BroadcastPage, Recipient
+from tasks.models import Broadcast, BroadcastPage, Recipient, SendPlan, SendPlanPage
 from tasks.models.types import db_clock
 from tasks.models.words import EXPANDING
 
@@ -45,16 +45,39 @@ def freeze(broadcast_pk: int, where: ColumnElement[bool]) -> bool:
 
     False where it was stopped meanwhile; True where it is frozen, by this call or another worker's before it.
     """
-    pages = list(_read(where)) if db.engine.dialect.name == "sqlite" else None
+    pages = _pages_of(where) if db.engine.dialect.name == "sqlite" else None
+    return _settle(broadcast_pk, lambda connection: _write(connection, broadcast_pk, where, pages))
+
+
+def adopt(broadcast_pk: int, plan_hash: str) -> bool:
+    """Settle who belongs to a broadcast that is held to a plan: the plan's people, no others. True and False as `freeze` says."""
+    lists = (
+        select(literal(broadcast_pk), SendPlanPage.last_id, SendPlanPage.count, SendPlanPage.people)
+        .join(SendPlan, SendPlan.id == SendPlanPage.plan_id)
+        .where(SendPlan.hash == plan_hash)
+    )
+    names = ["broadcast_id", "last_id", "count", "people"]
+    statement = insert(BroadcastPage).from_select(names, lists, include_defaults=False)
+    return _settle(broadcast_pk, lambda connection: connection.execute(statement))
+
+
+def _settle(broadcast_pk: int, write: Callable[[Connection], Any]) -> bool:
     with writing() as connection:
         here = (Broadcast.pk == broadcast_pk, Broadcast.state == EXPANDING)
         mine = connection.execute(update(Broadcast).where(*here, Broadcast.frozen_at.is_(None)).values(frozen_at=db_clock()))
         if mine.rowcount:
-            _write(connection, broadcast_pk, where, pages)
+            write(connection)
             total = select(func.coalesce(func.sum(BroadcastPage.count), 0)).where(BroadcastPage.broadcast_id == broadcast_pk)
             connection.execute(update(Broadcast).where(*here).values(audience_count=total.scalar_subquery()))
             return True
         return connection.execute(select(Broadcast.pk).where(*here)).first() is not None
+
+
+def look(connection: Connection, where: ColumnElement[bool]) -> Iterator[list[int]]:
+    """The ids of the people whom a freeze would settle on at this moment, `SIZE` at a time, in their order."""
+    people = _matching(where).order_by(Recipient.id).execution_options(yield_per=10 * SIZE)
+    for some in connection.execute(people).scalars().partitions(SIZE):
+        yield list(some)
 
 
 def next_part(connection: Connection, broadcast_pk: int, after: int, people: int, room: int | None = None) -> Part:
@@ -127,19 +150,23 @@ def _matching(where: ColumnElement[bool]) -> Select[int]:
     return select(Recipient.id).where(where, Recipient.is_active)
 
 
-def _read(where: ColumnElement[bool]) -> Iterator[dict[str, Any]]:
+def _pages_of(where: ColumnElement[bool]) -> list[dict[str, Any]]:
+    with snapshot() as connection:
+        return list(_read(connection, where))
+
+
+def _read(connection: Connection, where: ColumnElement[bool]) -> Iterator[dict[str, Any]]:
     """The lists, made by SQLite itself a page at a time, all from one moment: a reader in WAL mode holds up nobody."""
     some = _matching(where).where(Recipient.id > bindparam("after")).order_by(Recipient.id).limit(SIZE).subquery("some")
     page = select(func.json_group_array(some.c.id), func.max(some.c.id), func.count())
     after = 0
-    with snapshot() as connection:
-        while True:
-            people, last, count = connection.execute(page, {"after": after}).one()
-            if count:
-                yield {"last_id": last, "count": count, "people": people}
-            if count < SIZE:
-                return
-            after = last
+    while True:
+        people, last, count = connection.execute(page, {"after": after}).one()
+        if count:
+            yield {"last_id": last, "count": count, "people": people}
+        if count < SIZE:
+            return
+        after = last
 
 
 def _write(

@@ -2,17 +2,17 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, not_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from tasks.audience.grammar import compile_definition, freeze_definition, subscribed
 from tasks.audience.plain import storable
 from tasks.database import reading
-from tasks.errors import InvalidAudience, UnknownAudience
+from tasks.errors import CarillonError, InvalidAudience, UnknownAudience
 from tasks.extensions import db
 from tasks.models import BroadcastMember, Recipient, Segment, SegmentMember
 from tasks.models.types import utcnow
@@ -21,6 +21,7 @@ Condition = ColumnElement[bool]
 ALL, SUBSCRIBED, SOURCE = "all", "subscribed", {"source": "http"}
 RESERVED = (ALL, SUBSCRIBED)  # no segment may have such a slug
 MAX_IDS = 10_000
+MAX_EXCLUDED = 20  # segments left out of one audience
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Audience:
 
 def resolve_audience(audience: object, notification_type: str) -> Audience:
     """Read an audience as a caller names it: "all", "subscribed", a segment's slug, a definition (tasks.audience.grammar),
-    {"ids": [...]} or {"source": "http"}. Raises UnknownAudience or InvalidAudience.
+    {"ids": [...]}, {"source": "http"}, or one of these without the people of some segments: {"include": ..., "exclude": [slugs]}.
+    Raises UnknownAudience or InvalidAudience.
     """
     if isinstance(audience, str):
         label, definition = _named(audience)
@@ -49,6 +51,8 @@ def resolve_audience(audience: object, notification_type: str) -> Audience:
         if audience != SOURCE:
             raise InvalidAudience("There is no such source.", field="audience", remedy='Write {"source": "http"}.')
         label, definition = "Outside source", dict(SOURCE)
+    elif isinstance(audience, Mapping) and "include" in audience:
+        label, definition = _without(audience, notification_type)
     elif isinstance(audience, Mapping):
         validate(audience, at="/audience")
         label, definition = "Own rules", freeze_definition(audience, utcnow())
@@ -84,6 +88,33 @@ def validate(definition: object, *, at: str = "") -> None:
     compile_definition(definition, db.engine.dialect.name, at=at)
 
 
+def excluding(audience: Any, slugs: Sequence[str]) -> Any:
+    """The audience without the people of these segments, as `resolve_audience` reads it."""
+    return {"include": audience, "exclude": list(dict.fromkeys(slugs))} if slugs else audience
+
+
+def _without(audience: Mapping[str, Any], notification_type: str) -> tuple[str, Any]:
+    inner, left_out = audience["include"], audience.get("exclude")
+    left_out = left_out if isinstance(left_out, list | tuple) and len(audience) == 2 else ()
+    if not 1 <= len(left_out) <= MAX_EXCLUDED or not all(isinstance(slug, str) and slug not in RESERVED for slug in left_out):
+        raise InvalidAudience(
+            "Who is to be left out is not understood.", field="exclude",
+            remedy=f"Give the slugs of 1 to {MAX_EXCLUDED} saved segments.",
+        )
+    if isinstance(inner, Mapping) and "include" in inner:
+        raise InvalidAudience(
+            "An audience is narrowed twice.", field="audience", remedy="Name all the segments to leave out in one list."
+        )
+    base = resolve_audience(inner, notification_type)
+    try:
+        named = [_named(slug) for slug in left_out]
+    except CarillonError as error:
+        error.field = "exclude"
+        raise
+    label = f"{base.label}, without {' and '.join(name for name, _ in named)}"
+    return label, {"include": base.definition, "exclude": [definition for _, definition in named]}
+
+
 def _matching(definition: Any, notification_type: str, broadcast_pk: int | None) -> Condition:
     if definition == ALL:
         return true()
@@ -93,6 +124,9 @@ def _matching(definition: Any, notification_type: str, broadcast_pk: int | None)
         return exists().where(
             BroadcastMember.broadcast_id == broadcast_pk, BroadcastMember.recipient_id == Recipient.id
         )
+    if "include" in definition:
+        left_out = (_matching(one, notification_type, broadcast_pk) for one in definition["exclude"])
+        return and_(_matching(definition["include"], notification_type, broadcast_pk), *(not_(one) for one in left_out))
     if "segment" in definition:
         return exists().where(
             SegmentMember.segment_id == definition["segment"], SegmentMember.recipient_id == Recipient.id

@@ -33,7 +33,7 @@ class SourcePage:
 
 def is_source(definition: object) -> bool:
     """True where an audience means the outside user source."""
-    return definition == SOURCE
+    return definition == SOURCE or (isinstance(definition, Mapping) and definition.get("include") == SOURCE)
 
 
 def fetch(config: Settings, cursor: str | None) -> SourcePage:

@@ -12,7 +12,8 @@ from dashboard.admin.display.labels import channel_label
 from dashboard.admin.overview.providers import outages
 from dashboard.admin.overview.today import Today
 from tasks.channels import provider_name
-from tasks.config import check, settings
+from tasks.config import settings
+from tasks.config_check import check
 from tasks.extensions import db
 from tasks.ledger.processes import DEAD_AFTER
 from tasks.models import Broadcast, Delivery, Process, TemplateVersion

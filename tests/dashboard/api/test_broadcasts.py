@@ -11,8 +11,9 @@ from sqlalchemy import func, select
 
 from tasks import jobs
 from tasks.extensions import db
-from tasks.models import AuditEntry, Broadcast
+from tasks.models import AuditEntry, Broadcast, Recipient, Segment, SegmentMember
 from tasks.models.types import utcnow
+from tests import factories
 from tests.dashboard.api.conftest import client_with
 
 
@@ -211,3 +212,28 @@ def test_a_missed_one_waits_for_a_human_and_the_second_is_told_who_was_first(any
 
     assert (second.status_code, second.json["code"]) == (409, "wrong_state")
     assert "resume by key shop" in second.json["remedy"]
+
+
+def test_a_plan_is_sent_as_it_was_found_or_refused(any_service: FlaskClient) -> None:
+    factories.people(4)
+    staff = Segment(slug="staff", name="Staff")
+    db.session.add(staff)
+    db.session.flush()
+    first = db.session.scalars(select(Recipient.id).order_by(Recipient.id)).first()
+    db.session.add(SegmentMember(segment_id=staff.id, recipient_id=first))
+    db.session.commit()
+    asked = body(exclude=["staff"])
+
+    found = any_service.post("/notify/broadcast/", json={**asked, "dry_run": True}).json
+    assert (found["audience_count"], found["audience_label"]) == (3, "Everybody, without Staff")
+    made = any_service.post("/notify/broadcast/", json={**asked, "plan_hash": found["plan_hash"]})
+    assert made.status_code == 202
+
+    factories.people(1, start=90)
+    refused = any_service.post("/notify/broadcast/", json={**asked, "plan_hash": found["plan_hash"]})
+    assert (refused.status_code, refused.json["code"], refused.json["field"]) == (409, "plan_moved", "/plan_hash")
+    assert (refused.json["audience"]["entered"], refused.json["audience"]["entered_examples"]) == (1, ["90"])
+    unknown = any_service.post("/notify/broadcast/", json={**asked, "plan_hash": "f" * 32})
+    assert (unknown.status_code, unknown.json["code"]) == (404, "unknown_plan")
+    wrong = any_service.post("/notify/broadcast/", json={**asked, "exclude": ["stuff"]})
+    assert (wrong.status_code, wrong.json["field"]) == (404, "/exclude")

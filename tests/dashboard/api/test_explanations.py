@@ -101,7 +101,7 @@ def test_a_tried_broadcast_tells_its_reach(any_service: FlaskClient) -> None:
     }
     assert [one["recipient_id"] for one in found["sample"]] == ["0", "1", "2"]
     assert reasons(found["sample"][0])["email"] == "simulated"
-    assert rows() == before
+    assert rows() == {**before, "send_plans": 1, "send_plan_pages": 1}  # nothing but what a send can be held to
     assert any_service.post("/notify/broadcast/", json={**body, "audience": {"source": "http"}}).json["audience_count"] is None
 
 

@@ -219,3 +219,23 @@ def test_a_message_is_explained_channel_by_channel(carillon: Carillon) -> None:
     assert "The call asked for SMS only." in shown.stdout
     assert [one["channel"] for one in machine["channels"]] == ["in_app", "push", "sms", "email"]
     assert "No notification has the id" in carillon("explain", "nothing").stderr
+
+
+def test_a_dry_run_tells_all_and_its_plan_holds_the_send(carillon: Carillon, inside: Inside) -> None:
+    command = ("broadcast", "payment_success", "--audience", "all", "amount:=1000")
+
+    tried = carillon(*command, "--dry-run", "--rate", "60")
+    assert tried.exit_code == 0, tried.output
+    assert "Everybody: 1 person. Nothing was sent." in tried.stdout
+    assert "no_phone: The recipient has no phone number." in tried.stdout
+    plan = tried.stdout.splitlines()[-1]
+    found = json.loads(carillon(*command, "--dry-run", "--rate", "60", "--json").stdout)
+    assert (found["plan_hash"], found["audience_count"], found["duration"]["seconds"]) == (plan, 1, 1.0)
+
+    with inside():
+        person("43")
+    moved = carillon(*command, "--rate", "60", "--plan", plan)
+    assert moved.exit_code == 1
+    assert "1 person came into the audience, 0 people left it." in moved.stderr
+    with inside():
+        assert db.session.scalar(select(func.count()).select_from(Broadcast)) == 0
