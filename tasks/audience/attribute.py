@@ -2,12 +2,14 @@
 
 import json
 import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Numeric, String, case, cast, false, func, or_, true, type_coerce
+from sqlalchemy import ColumnElement, Numeric, String, and_, case, cast, collate, false, func, or_, true, type_coerce
 
-from tasks.audience.compare import Condition, ordered, text_condition
+from tasks.audience.compare import Condition, Text, ordered, text_condition
+from tasks.audience.moment import days_of
 from tasks.audience.rule import ORDERS, SEARCHES, Rule, Value
 from tasks.models import Recipient
 
@@ -17,11 +19,16 @@ NAME = re.compile(r"[^\"\\.\x00-\x1f\x7f\ud800-\udfff]{1,64}")
 INDEX = re.compile(r"-?\d+")
 
 
-def attribute_condition(rule: Rule, dialect: str) -> Condition:
-    """The positive condition of a rule over an attribute: true or false for everyone, never NULL. Raises InvalidAudience."""
+def attribute_condition(rule: Rule, dialect: str, now: datetime) -> Condition:
+    """The positive condition of a rule over an attribute: true or false for everyone, never NULL. Raises InvalidAudience.
+
+    `now` is what ages like -30d of a date count from.
+    """
     column = _Attribute(_names(rule), dialect)
     if rule.operator == "null":
         return column.is_nothing()
+    if rule.is_date:
+        return column.of_day(rule, days_of(rule, now))
     kinds = {_kind(value) for value in rule.values}
     if rule.operator in SEARCHES and kinds != {"string"}:
         raise rule.refuse(f"{rule.operator} searches in text.", "Put the value in quotation marks.")
@@ -55,6 +62,16 @@ class _Attribute:
         values = tuple(value for value in rule.values if _kind(value) == kind)
         # CASE, because AND promises no order: casting text that is no number would be an error.
         return case((self._is(kind), getattr(self, f"_{kind}")(rule, values)), else_=false())
+
+    def of_day(self, rule: Rule, days: tuple[str, ...]) -> Condition:
+        """The attribute against days, where it is text that begins like 2026-01-31, as it is written; anything else is false."""
+        text = type_coerce(self.value, String)
+        day: Text
+        if self.dialect == "sqlite":
+            day, looks = func.substr(text, 1, 10), text.op("GLOB")("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*")
+        else:
+            day, looks = collate(func.substr(text, 1, 10), "C"), text.op("~")("^[0-9]{4}-[0-9]{2}-[0-9]{2}")
+        return case((self._is("string"), and_(looks, ordered(day, rule.operator, days))), else_=false())
 
     def _is(self, kind: str) -> Condition:
         if self.dialect == "sqlite":

@@ -1,7 +1,8 @@
 """The rules of a segment, in react-querybuilder's JSON, compiled to SQL through a list of what is allowed.
 
 A definition is a group: {"combinator": "and" or "or", "not": false, "rules": [rule or group, ...]}. A rule is
-{"field": "country", "operator": "=", "value": "NP"}. Values only ever become bound parameters.
+{"field": "country", "operator": "=", "value": "NP"}; with "type": "date" an attribute is compared as a day. Values only ever
+become bound parameters.
 """
 
 from collections.abc import Mapping
@@ -44,7 +45,7 @@ def freeze_definition(definition: Any, now: datetime) -> Any:
     """The same definition with ages like -30d turned into the instants they mean now, so that it means the same later."""
     if isinstance(definition, Mapping) and "rules" in definition:
         return {**definition, "rules": [freeze_definition(rule, now) for rule in definition["rules"]]}
-    if isinstance(definition, Mapping) and definition.get("field") == "created_at":
+    if isinstance(definition, Mapping) and (definition.get("field") == "created_at" or definition.get("type") == "date"):
         value = definition.get("value")
         listed = value.split(",") if isinstance(value, str) and "," in value else value
         fixed = [absolute(part, now) for part in listed] if isinstance(listed, list) else absolute(value, now)
@@ -89,7 +90,7 @@ class _Compiler:
         if rule.field == "created_at":
             return moment_condition(Recipient.created_at, rule, self.now)
         if rule.field.startswith("attributes."):
-            return attribute_condition(rule, self.dialect)
+            return attribute_condition(rule, self.dialect, self.now)
         if rule.field in FLAGS:
             return FLAGS[rule.field] if _flag(rule) else not_(FLAGS[rule.field])
         if rule.field == "subscribed_to":

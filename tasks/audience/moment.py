@@ -11,6 +11,7 @@ from tasks.audience.rule import ORDERS, Rule, Value
 
 AGE = re.compile(r"([+-]\d{1,5})([hdw])")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+DAY_BEGINS = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)  # of text that is taken for a date
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -28,6 +29,13 @@ def moment_condition(column: SQLColumnExpression[Any], rule: Rule, now: datetime
     if rule.operator in ("<=", ">") and first[1] > first[0]:  # the day's end is the next one's beginning
         return ordered(column, "<" if rule.operator == "<=" else ">=", (first[1],))
     return ordered(column, rule.operator, (first[0],))
+
+
+def days_of(rule: Rule, now: datetime) -> tuple[str, ...]:
+    """The rule's values as days in UTC, like 2026-01-31. Raises InvalidAudience."""
+    if rule.operator not in ("=", "between", *ORDERS):
+        raise rule.refuse("A date can only be compared.", "Use =, !=, <, >, <=, >=, between or notBetween.", "operator")
+    return tuple(_span(value, rule, now)[0].date().isoformat() for value in rule.values)
 
 
 def absolute(value: object, now: datetime) -> object:

@@ -24,13 +24,17 @@ MAX_TEXT, MAX_LIST = 500, 1_000
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A checked rule. `operator` is the positive one, `negated` says whether its opposite was asked. `at` is its JSON pointer."""
+    """A checked rule. `operator` is the positive one, `negated` says whether its opposite was asked. `at` is its JSON pointer.
+
+    `is_date`: "type": "date" was given, so an attribute is compared as a day.
+    """
 
     field: str
     operator: str
     negated: bool
     values: tuple[Value, ...]
     at: str
+    is_date: bool = False
 
     def refuse(self, detail: str, remedy: str, part: str = "value") -> InvalidAudience:
         """The error to raise for a part of this rule."""
@@ -53,7 +57,8 @@ def read_rule(raw: Mapping[str, Any], at: str) -> Rule:
             f"There is no operator {str(operator)[:40]!r}.", field=f"{at}/operator", remedy=f"Use one of {', '.join(OPERATORS)}."
         )
     positive = OPPOSITES.get(operator, operator)
-    return Rule(field, positive, operator in OPPOSITES, _values(raw.get("value"), positive, f"{at}/value"), at)
+    values = _values(raw.get("value"), positive, f"{at}/value")
+    return Rule(field, positive, operator in OPPOSITES, values, at, is_date=raw.get("type") == "date")
 
 
 def _values(value: object, operator: str, at: str) -> tuple[Value, ...]:

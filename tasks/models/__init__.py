@@ -10,6 +10,7 @@ from tasks.models.broadcast import (
     BroadcastRound,
 )
 from tasks.models.delivery import Attempt, Delivery
+from tasks.models.imports import Import, ImportFault, ImportMember, ImportPart
 from tasks.models.notification import InboxChange, Notification
 from tasks.models.process import Breaker, Connection, Installation, Process, RateLimit
 from tasks.models.recipient import Device, OptOut, Recipient
@@ -34,6 +35,10 @@ __all__ = [
     "Delivery",
     "Device",
     "IdempotencyKey",
+    "Import",
+    "ImportFault",
+    "ImportMember",
+    "ImportPart",
     "InboxChange",
     "Installation",
     "Notification",

@@ -14,6 +14,12 @@ class Recipient(Model):
     """A person who gets messages. `external_id` is the caller's own id, the only one the outside sees."""
 
     __tablename__ = "recipients"
+    # Segments over these fields are counted from an index alone, whichever of the two a rule begins with: the rows of a million
+    # people are ten times as much to read.
+    __table_args__ = (
+        Index("ix_recipients_rules", "country", "locale", "timezone", "is_active", "created_at"),
+        Index("ix_recipients_created_at", "created_at", "is_active", "country", "locale", "timezone"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     external_id: Mapped[str] = mapped_column(Text, unique=True)
@@ -25,7 +31,7 @@ class Recipient(Model):
     country: Mapped[str] = mapped_column(Text, default="")  # ISO 3166 alpha-2
     attributes: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     is_active: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
     # A deleted person is emptied and kept as a tombstone: what was sent still adds up (tasks.audience.erase).
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -45,7 +51,8 @@ class Device(Model):
 
     __tablename__ = "devices"
     __table_args__ = (
-        Index("ix_devices_active", "recipient_id", postgresql_where=text("is_active"), sqlite_where=text("is_active")),
+        # "= 1" as queries say it on SQLite: it uses a partial index only where its condition stands in the query.
+        Index("ix_devices_active", "recipient_id", postgresql_where=text("is_active"), sqlite_where=text("is_active = 1")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
