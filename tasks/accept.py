@@ -12,11 +12,11 @@ from tasks.context import plain
 from tasks.database import writing
 from tasks.entries import SendRequest, described, named, prepare
 from tasks.errors import CarillonError
-from tasks.models.types import db_clock
 from tasks.models.words import QUEUED, SENDING
 from tasks.options import SendOptions
 from tasks.plan import Plan
 from tasks.record import Entry, Hold, Recorded, record
+from tasks.together import together
 from tasks.work import Work
 
 PAGE = 1_000  # people in one transaction
@@ -72,7 +72,8 @@ def accept(
     shared = plain(context)
     descriptions = [described(request.user) for request in requests]
     public_id.prepare()
-    with writing() as connection:
+
+    def work(connection: Connection) -> Batch:
         known = idempotency.replay(connection, options)
         if known is not None:
             return Batch([_replayed(entry) for entry in known], replayed=True)
@@ -81,7 +82,12 @@ def accept(
             raise entries[0]
         batch = _record(connection, plan, entries, requests, options, hold)
         _keep(connection, options, batch)
-    return batch
+        return batch
+
+    if len(requests) == 1:
+        return together(work)
+    with writing() as connection:
+        return work(connection)
 
 
 def _keep(connection: Connection, options: SendOptions, batch: Batch) -> None:
@@ -104,9 +110,8 @@ def _record(
 ) -> Batch:
     good = [entry for entry in entries if isinstance(entry, Entry)]
     expires_in = options.expires_in if options.expires_in is not None else plan.policy.expires_after
-    expires = None if expires_in is None else db_clock(expires_in)
     is_test = options.rights is not None and options.rights.is_test
-    rows = record(connection, plan, good, expires=expires, priority=options.priority, hold=hold, is_test=is_test)
+    rows = record(connection, plan, good, expires_in=expires_in, priority=options.priority, hold=hold, is_test=is_test)
     batch, written = Batch([]), iter(zip(good, rows, strict=True))
     for entry, request in zip(entries, requests, strict=True):
         if isinstance(entry, CarillonError):

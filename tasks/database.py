@@ -1,8 +1,10 @@
 """The database connection: SQLite's pragmas, the writing transaction, and the installation's key."""
 
 import fcntl
+import math
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -10,9 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import Connection, event, select
+from sqlalchemy import Connection, Engine, event, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from tasks.config import Settings
 from tasks.errors import ConfigurationError
@@ -20,6 +24,7 @@ from tasks.extensions import db
 from tasks.models import Installation
 
 BUSY_TIMEOUT = 10.0  # seconds
+PING_AFTER = 1.0  # seconds that a connection lay idle
 
 
 def engine_options(config: Settings) -> dict[str, object]:
@@ -27,8 +32,9 @@ def engine_options(config: Settings) -> dict[str, object]:
     if config.database.startswith("sqlite"):
         # IMMEDIATE: the driver opens every writing transaction with the write lock in hand. A transaction that upgrades
         # half-way fails at once under load, whatever the busy timeout. Reads stay outside any transaction.
-        return {"connect_args": {"timeout": BUSY_TIMEOUT, "isolation_level": "IMMEDIATE"}, "pool_size": 20, "max_overflow": 40}
-    return {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+        how = {"timeout": BUSY_TIMEOUT, "isolation_level": "IMMEDIATE"}
+        return {"connect_args": how, "pool_size": 20, "max_overflow": 40, "pool_use_lifo": True}
+    return {"connect_args": {"connect_timeout": 5}, "pool_size": 10, "max_overflow": 20, "pool_use_lifo": True}
 
 
 def init_database(app: Flask, config: Settings) -> None:
@@ -42,12 +48,31 @@ def init_database(app: Flask, config: Settings) -> None:
             event.listen(db.engine, "connect", _sqlite_pragmas)
             app.extensions["carillon.write_lock"] = FairLock()
             app.extensions["carillon.write_turn"] = Turn(db.engine.url.database)
+        else:
+            event.listen(db.engine, "checkin", _note_checkin)
+            event.listen(db.engine, "checkout", _ping_if_idle)
+            # A look needs no transaction around it: BEGIN and ROLLBACK are two more journeys to the server.
+            app.extensions["carillon.reader"] = db.engine.execution_options(isolation_level="AUTOCOMMIT")
     app.extensions["carillon.public_id_key"] = _key_reader()
 
 
 def _sqlite_pragmas(connection: object, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={int(BUSY_TIMEOUT * 1000)}"):
         connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+
+
+def _note_checkin(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _ping_if_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Ask whether the server is still there, of a connection that lay idle: one in use a moment ago need not be asked."""
+    if time.monotonic() - record.info.get("idle_since", math.inf) < PING_AFTER:
+        return
+    try:
+        db.engine.dialect.do_ping(connection)
+    except db.engine.dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError from error  # the pool opens another one
 
 
 class FairLock:
@@ -138,7 +163,8 @@ def close() -> None:
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A connection for reading only; it goes back to the pool at the end."""
-    with db.engine.connect() as connection:
+    engine: Engine = current_app.extensions.get("carillon.reader") or db.engine
+    with engine.connect() as connection:
         yield connection
 
 

@@ -6,9 +6,10 @@ call that nobody has had an answer to.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy import Connection, Text, and_, bindparam, delete, select, update
 
 from tasks.database import reading, upsert, writing
 from tasks.errors import IdempotencyConflict, IdempotencyRunning
@@ -17,7 +18,14 @@ from tasks.models.types import AnyRow, db_clock
 from tasks.options import SendOptions
 
 CLAIM_LASTS = 30.0  # seconds: a call without a transaction of its own that has not ended by then was killed
-_COLUMNS = (IdempotencyKey.body_hash, IdempotencyKey.answer, IdempotencyKey.body, IdempotencyKey.status)
+
+# Built once: composing such a statement costs as much as running it. They want `_of(options)`.
+_TABLE = IdempotencyKey.__table__
+_SCOPE, _KEY = bindparam("its_scope", type_=Text()), bindparam("its_key", type_=Text())
+_THIS = and_(_TABLE.c.scope == _SCOPE, _TABLE.c.key == _KEY)
+_LOOK = select(_TABLE.c.body_hash, _TABLE.c.answer, _TABLE.c.body, _TABLE.c.status).where(_THIS)
+_KEPT = {name: bindparam(name, type_=_TABLE.c[name].type) for name in ("status", "body", "answer")}
+_KEEP = update(IdempotencyKey).where(_THIS).values(_KEPT)
 
 
 class Repeated(Exception):
@@ -47,8 +55,8 @@ def keep(connection: Connection, options: SendOptions, answer: Any, text: tuple[
     """Keep what was recorded (plain JSON), or the answer's status and `text`, for the repeats: in the work's transaction."""
     if options.idempotency_key is None:
         return
-    values = {"answer": answer} if text is None else {"status": text[0], "body": text[1], "answer": None}
-    connection.execute(update(IdempotencyKey).where(_this(options)).values(values))
+    status, body = text or (None, None)
+    connection.execute(_KEEP, {**_of(options), "status": status, "body": body, "answer": answer if text is None else None})
 
 
 def settle(options: SendOptions, status: int, text: str) -> None:
@@ -56,8 +64,8 @@ def settle(options: SendOptions, status: int, text: str) -> None:
     if options.idempotency_key is None:
         return
     with writing() as connection:
-        first = update(IdempotencyKey).where(_this(options), IdempotencyKey.body.is_(None))
-        if not connection.execute(first.values(status=status, body=text, answer=None)).rowcount:
+        first = update(IdempotencyKey).where(_THIS, IdempotencyKey.body.is_(None))
+        if not connection.execute(first.values(status=status, body=text, answer=None), _of(options)).rowcount:
             _known(connection, options)
 
 
@@ -72,8 +80,8 @@ def claim(options: SendOptions) -> bool:
         if _take(connection, options):
             return False
         _known(connection, options)
-        late = and_(_this(options), IdempotencyKey.body.is_(None), IdempotencyKey.created_at < db_clock(-CLAIM_LASTS))
-        if not connection.execute(update(IdempotencyKey).where(late).values(created_at=db_clock())).rowcount:
+        late = and_(_THIS, IdempotencyKey.body.is_(None), IdempotencyKey.created_at < db_clock(-CLAIM_LASTS))
+        if not connection.execute(update(IdempotencyKey).where(late).values(created_at=db_clock()), _of(options)).rowcount:
             raise _running()
         return True
 
@@ -81,12 +89,12 @@ def claim(options: SendOptions) -> bool:
 def release(options: SendOptions) -> None:
     """Give a claimed key back: the call was refused, and may come again."""
     with writing() as connection:
-        connection.execute(delete(IdempotencyKey).where(_this(options), IdempotencyKey.body.is_(None)))
+        connection.execute(delete(IdempotencyKey).where(_THIS, IdempotencyKey.body.is_(None)), _of(options))
 
 
 def look(connection: Connection, options: SendOptions) -> AnyRow | None:
     """What is kept under a key, without taking it; None where it is new. Raises Repeated and IdempotencyConflict."""
-    row = connection.execute(select(*_COLUMNS).where(_this(options))).first()
+    row = connection.execute(_LOOK, _of(options)).first()
     if row is None:
         return None
     if row.body_hash != options.body_hash:
@@ -99,12 +107,17 @@ def look(connection: Connection, options: SendOptions) -> AnyRow | None:
 
 
 def _take(connection: Connection, options: SendOptions) -> bool:
+    values = {**_of(options), "body_hash": options.body_hash}
+    return connection.execute(_taking(connection.dialect.name), values).first() is not None
+
+
+@cache
+def _taking(dialect: str) -> Any:
+    table = IdempotencyKey.__table__
     row: Mapping[str, Any] = {
-        "scope": options.idempotency_scope, "key": options.idempotency_key, "body_hash": options.body_hash,
-        "created_at": db_clock(),
+        "scope": _SCOPE, "key": _KEY, "body_hash": bindparam("body_hash", type_=Text()), "created_at": db_clock(),
     }
-    insert = upsert(IdempotencyKey, connection.dialect.name).values(row).on_conflict_do_nothing()
-    return connection.execute(insert.returning(IdempotencyKey.id)).first() is not None
+    return upsert(table, dialect).values(row).on_conflict_do_nothing().returning(table.c.id)
 
 
 def _known(connection: Connection, options: SendOptions) -> AnyRow:
@@ -115,8 +128,8 @@ def _known(connection: Connection, options: SendOptions) -> AnyRow:
     return row
 
 
-def _this(options: SendOptions) -> ColumnElement[bool]:
-    return and_(IdempotencyKey.scope == options.idempotency_scope, IdempotencyKey.key == options.idempotency_key)
+def _of(options: SendOptions) -> dict[str, Any]:
+    return {"its_scope": options.idempotency_scope, "its_key": options.idempotency_key}
 
 
 def _running() -> IdempotencyRunning:

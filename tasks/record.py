@@ -5,10 +5,12 @@ A broadcast's rows are written by `tasks.record_same` and `tasks.record_each`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert
+from sqlalchemy import Connection, Float, bindparam, insert
+from sqlalchemy.sql.dml import ReturningInsert
 
 from tasks.audience.recipients import Person
 from tasks.ledger.lease import LEASE
@@ -64,15 +66,15 @@ def record(
     plan: Plan,
     entries: Sequence[Entry],
     *,
-    expires: datetime | ColumnElement[datetime] | None = None,
+    expires_in: float | None = None,
     priority: int | None = None,
     hold: Hold | None = None,
     is_test: bool = False,
 ) -> list[Recorded]:
     """Write the rows of `entries`, in order. The in-app row is always written, whatever the decisions say.
 
-    `expires` bounds how long the outside channels may try. A message that `is_test` is kept out of the person's inbox. Returns
-    the new rows, one for each entry.
+    `expires_in`, in seconds, bounds how long the outside channels may try. A message that `is_test` is kept out of the person's
+    inbox. Returns the new rows, one for each entry.
     """
     if not entries:
         return []
@@ -84,8 +86,8 @@ def record(
     ]
     found: dict[int, list[Kept]] = {pk: [] for pk in pks}
     for after, some in _by_moment(rows):
-        timed = {"next_attempt_at": db_clock(after), "expires_at": expires, "unless": READ if after else None}
-        for pk, row in zip(_insert(connection, Delivery, some, timed), some, strict=True):
+        timed = {"after": float(after), "unless": READ if after else None, "expires": expires_in}
+        for pk, row in zip(_insert(connection, Delivery, [{**row, **timed} for row in some]), some, strict=True):
             found[row["notification_id"]].append(Kept(pk, row["channel"], row["state"], row["reason"]))
     return [Recorded(pk, tuple(found[pk])) for pk in pks]
 
@@ -95,12 +97,27 @@ def _by_moment(rows: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, list[d
     return [(after, [row for its, row in rows if its == after]) for after in sorted({after for after, _ in rows})]
 
 
-def _insert(connection: Connection, model: Any, rows: list[dict[str, Any]], fixed: Mapping[str, Any] | None = None) -> list[int]:
-    # SQLite numbers the rows of one INSERT in their order; there SQLAlchemy would keep the order by one statement a row.
-    ordered = connection.dialect.name != "sqlite"
-    statement = insert(model.__table__).values(**(fixed or {})).returning(model.__table__.c.id, sort_by_parameter_order=ordered)
-    pks: Sequence[int] = connection.execute(statement, rows).scalars().all()
+def _insert(connection: Connection, model: Any, rows: list[dict[str, Any]]) -> list[int]:
+    ordered = connection.dialect.name != "sqlite" and len(rows) > 1
+    pks: Sequence[int] = connection.execute(_inserting(model, ordered), rows).scalars().all()
     return list(pks) if ordered else sorted(pks)
+
+
+@cache  # composing it costs as much as running it
+def _inserting(model: Any, ordered: bool) -> ReturningInsert[Any]:
+    # SQLite numbers the rows of one INSERT in their order; there SQLAlchemy would keep the order by one statement a row.
+    return insert(model.__table__).values(_CLOCKED.get(model, {})).returning(
+        model.__table__.c.id, sort_by_parameter_order=ordered
+    )
+
+
+# What the database's clock says when the row is written, `after` and `expires` seconds from then. Without the latter: never.
+_CLOCKED: dict[Any, dict[str, Any]] = {
+    Delivery: {
+        "next_attempt_at": db_clock(bindparam("after", type_=Float())),
+        "expires_at": db_clock(bindparam("expires", type_=Float())),
+    }
+}
 
 
 def _notification(plan: Plan, entry: Entry, is_test: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from tasks import queue
 from tasks.config import Settings
 from tasks.database import init_database
 from tasks.extensions import db
+from tasks.together import init_together
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 migrate = Migrate(directory=str(MIGRATIONS), render_as_batch=True)
@@ -25,5 +26,7 @@ def init_app(app: Flask, config: Settings) -> None:
         app.config.get("SECRET_KEY") or config.secret() or None
     )  # Flask's own default is a None that is there
     init_database(app, config)
+    if config.database.startswith("sqlite"):
+        init_together(app)
     migrate.init_app(app, db)
     queue.connect(app, config.queue)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, null, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, FromClause, Row, Select, and_, null, select
 
 from tasks.models import Device, OptOut
 
@@ -42,7 +42,9 @@ class Person:
         }
 
 
-def people_select(people: FromClause, *, devices: bool, notification_type: str | None) -> Select[Any]:
+def people_select(
+    people: FromClause, *, devices: bool, notification_type: str | BindParameter[str] | None
+) -> Select[Any]:
     """Select every row of `people` (recipients or a subquery of them), with devices and opt-outs where asked."""
     source = people
     reach: list[ColumnElement[Any]] = [null(), null(), null(), null()]

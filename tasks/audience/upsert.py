@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -29,19 +30,24 @@ def store_people(
     ]
     if not rows:
         return dict(known)
-    given = {name for description in wanted.values() for name in description.fields}
-    insert = upsert(Recipient.__table__, connection.dialect.name)
-    changed = {name: insert.excluded[name] for name in (*sorted(given), "updated_at")}
-    table = Recipient.__table__
-    statement = insert.on_conflict_do_update(index_elements=["external_id"], set_=changed)
+    given = frozenset(name for description in wanted.values() for name in description.fields)
     written = {}
-    for found in connection.execute(statement.returning(table.c.id, *(table.c[name] for name in FIELDS)), rows):
+    for found in connection.execute(_storing(connection.dialect.name, given), rows):
         person = Person(*found)
         before = known.get(person.external_id)
         written[person.external_id] = (
             replace(person, devices=before.devices, opted_out=before.opted_out) if before else person
         )
     return {**known, **written}
+
+
+@cache  # composing it costs more than running it; callers give the same few sets of columns again and again
+def _storing(dialect: str, given: frozenset[str]) -> Any:
+    insert = upsert(Recipient.__table__, dialect)
+    changed = {name: insert.excluded[name] for name in (*sorted(given), "updated_at")}
+    table = Recipient.__table__
+    statement = insert.on_conflict_do_update(index_elements=["external_id"], set_=changed)
+    return statement.returning(table.c.id, *(table.c[name] for name in FIELDS))
 
 
 def store_tokens(
