@@ -17,6 +17,7 @@ from dashboard.admin.views.inbox_demo import InboxDemo
 from dashboard.admin.views.keys import Keys
 from dashboard.admin.views.notifications import Notifications
 from dashboard.admin.views.operators import Operators
+from dashboard.admin.views.preview import Preview
 from dashboard.admin.views.profile import Profile
 from dashboard.admin.views.proof import ProofPage
 from dashboard.admin.views.recipients import Recipients
@@ -53,6 +54,7 @@ def init_admin(app: Flask) -> None:
     admin.add_view(Finish(name="Finish the job", endpoint="admin_finish", url="/admin/finish"))
     admin.add_view(ProofPage(name="Proof", endpoint="admin_proof", url="/admin/proof"))
     admin.add_view(Compose(name="New broadcast", endpoint="admin_compose", url="/admin/compose"))
+    admin.add_view(Preview(name="Preview", endpoint="admin_preview", url="/admin/preview"))
     admin.add_view(InboxDemo(name="Inbox widget", endpoint="admin_inboxdemo", url="/admin/inbox-demo"))
     admin.add_view(Profile(name="Profile", endpoint="admin_profile", url="/admin/profile"))
     for view, model, name in (

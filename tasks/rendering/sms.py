@@ -22,6 +22,14 @@ BASIC: Final = frozenset(
 )
 EXTENDED: Final = frozenset("\f^{}\\[~]|€")  # its extension: an escape and a code, two septets
 ALPHABET: Final = BASIC | EXTENDED
+# What a keyboard or a word processor puts instead of plain characters, and the plain ones.
+PLAIN: Final = str.maketrans({
+    "\N{LEFT SINGLE QUOTATION MARK}": "'", "\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{SINGLE LOW-9 QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": '"', "\N{RIGHT DOUBLE QUOTATION MARK}": '"', "\N{DOUBLE LOW-9 QUOTATION MARK}": '"',
+    "\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{NON-BREAKING HYPHEN}": "-", "\N{MINUS SIGN}": "-", "\N{BULLET}": "-",
+    "\N{HORIZONTAL ELLIPSIS}": "...", "\N{NO-BREAK SPACE}": " ", "\N{NARROW NO-BREAK SPACE}": " ", "\N{THIN SPACE}": " ",
+    "\N{ZERO WIDTH SPACE}": "", "\N{GRAVE ACCENT}": "'", "\N{ACUTE ACCENT}": "'", "\t": " ",
+})
 ALONE: Final = {GSM: 160, UCS2: 70}  # units of a text that is a single segment
 JOINED: Final = {GSM: 153, UCS2: 67}  # of each segment of a longer one: a header takes the rest
 BMP: Final = 0xFFFF  # what is above is a surrogate pair, two units
@@ -54,6 +62,11 @@ def split(text: str) -> tuple[str, ...]:
     encoding: Encoding = UCS2 if _outside(text) else GSM
     ends = _cuts(_widths(text, encoding), encoding)
     return tuple(text[start:end] for start, end in zip((0, *ends), ends, strict=False))
+
+
+def plainer(text: str) -> str:
+    """The text with plain quotation marks, dashes and blanks: it says the same, and may need no UCS-2."""
+    return text.translate(PLAIN)
 
 
 def _outside(text: str) -> tuple[tuple[int, str], ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
@@ -42,7 +42,7 @@ class Draft:
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, form: "MultiDict[str, str]") -> "Draft":
+    def read(cls, form: "MultiDict[str, str]") -> Self:
         """The draft that a form holds."""
         found = cls(
             slug=form.get("template", "").strip(), audience=form.get("audience", "subscribed"), segment=form.get("segment", ""),

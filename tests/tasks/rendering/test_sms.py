@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.rendering.sms import BASIC, EXTENDED, measure, split
+from tasks.rendering.sms import BASIC, EXTENDED, measure, plainer, split
 
 
 def test_the_alphabet_has_the_sizes_of_the_standard() -> None:
@@ -69,3 +69,11 @@ def test_pieces_are_the_text_and_each_fits(text: str) -> None:
     )
     assert all(0 < width(piece) <= room for piece in pieces)
     assert sum(width(piece) for piece in pieces) == found.units
+
+
+def test_plain_characters_say_the_same_for_less() -> None:
+    typed = "\u201cIt\u2019s\u00a0here\u201d \u2013 now\u2026"
+    assert measure(typed).encoding == "UCS-2"
+    assert plainer(typed) == "\"It's here\" - now..."
+    assert measure(plainer(typed)).encoding == "GSM-7"
+    assert plainer("\u0928\u092e") == "\u0928\u092e"

@@ -1,0 +1,93 @@
+"""Live preview: what a message looks like for one person, and what a whole audience makes of it. Nothing is written or sent."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask, Response, current_app, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from dashboard.admin.desk.preview_json import shown_json, survey_json
+from dashboard.admin.forms.looked_at import LookedAt, read_force, read_subject
+from dashboard.admin.guard import Page, at
+from tasks.audience import segments
+from tasks.audience.search import search
+from tasks.errors import CarillonError
+from tasks.extensions import db
+from tasks.preview.shown import show
+from tasks.preview.survey import CAP, Survey, survey
+
+# An e-mail as it will be read, in a frame of its own: its styles may run, and nothing else. No script, no form, no picture from
+# elsewhere (a remote one would tell its owner that somebody looks), and no reach into the page around it.
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox"
+)
+
+
+class Preview(Page):
+    """What the preview panel of the composer and of the template editor asks for."""
+
+    role = "editor"
+
+    @at("/", methods=("POST",))
+    def index(self) -> ResponseReturnValue:
+        """The message as one person gets it, from the form of the page around."""
+        looked = LookedAt.read(request.form)
+        if not looked.sources:
+            return jsonify(empty=True)
+        try:
+            subject = read_subject(request.form, looked)
+        except CarillonError as error:
+            return jsonify(error=str(error), field=error.field), 422
+        force = read_force(request.form.get("preview-force", ""))
+        return jsonify(shown_json(looked, subject, show(looked.sources, looked.data, subject.fields, force)))
+
+    @at("/people/")
+    def people(self) -> ResponseReturnValue:
+        """Whom a few letters may mean."""
+        found = search(request.args.get("q", ""))
+        return jsonify(people=[{"id": one.external_id, "name": one.name, "country": one.country} for one in found])
+
+    @at("/mail/", methods=("POST",))
+    def mail(self) -> ResponseReturnValue:
+        """An e-mail's HTML, as this panel was given it, under a policy that lets it do nothing but look."""
+        answer = Response(request.form.get("html", ""), mimetype="text/html")
+        answer.headers["Content-Security-Policy"] = MAIL_POLICY
+        answer.headers["X-Frame-Options"] = "SAMEORIGIN"
+        return answer
+
+    @at("/audience/", methods=("POST",))
+    def audience(self) -> ResponseReturnValue:
+        """The longest, shortest and failing texts of the real audience: a line of JSON after each batch."""
+        looked = LookedAt.read(request.form)
+        if not looked.sources:
+            return jsonify(error="There is no text yet."), 422
+        if looked.faults:
+            field, words = looked.faults[0]
+            return jsonify(error=words, field=field), 422
+        try:
+            where = looked.where()
+            lines = survey(looked.sources, looked.data, where, looked.parts())
+            first = next(lines, None)
+        except CarillonError as error:
+            return jsonify(error=str(error), field=error.field), 422
+        db.session.remove()  # nothing of this request holds a connection while the lines go out
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        return Response(_lines(app, looked, first, lines), mimetype="application/x-ndjson")
+
+
+def _lines(app: Flask, looked: LookedAt, last: Survey | None, rest: Iterator[Survey]) -> Iterator[str]:
+    found = last
+    while found is not None:
+        last = found
+        yield _line(survey_json(found))
+        with app.app_context():  # the request's own is gone by now; and none stays open while a line is on its way
+            found = next(rest, None)
+    with app.app_context():
+        total = last.seen if last and last.ended else segments.count(looked.draft.target, looked.notification_type)
+    yield _line({"done": True, "total": total, "cap": CAP})
+
+
+def _line(found: dict[str, Any]) -> str:
+    return json.dumps(found, ensure_ascii=False) + "\n"
