@@ -8,6 +8,7 @@ from tasks import templates
 from tasks.errors import CarillonError, MissingVariable
 from tasks.rendering.branches import Condition, Taken, Watched, conditions, forced
 from tasks.rendering.limits import EMAIL_HTML, EMAIL_SUBJECT, EMAIL_TEXT, PARTS
+from tasks.rendering.mail.made import HTML, made
 from tasks.rendering.version import STANDS_IN, CompiledVersion
 
 LONGEST = 600  # characters of one side of a condition that are shown beside the other
@@ -61,11 +62,16 @@ Force = tuple[str, int, int]  # part, condition's number, side
 
 
 def show(
-    sources: Mapping[str, str], data: Mapping[str, Any], recipient: Mapping[str, Any], force: Force | None = None
+    sources: Mapping[str, str], data: Mapping[str, Any], recipient: Mapping[str, Any], force: Force | None = None,
+    email_format: str | None = None,
 ) -> Shown:
-    """Every part for this person; with `force`, as if that condition took that side. Raises nothing: faults are in the answer."""
-    broken = {one.part: Fault(one.part, one.message, one.remedy, one.line, one.column) for one in templates.validate(sources)}
-    usable = {name: "" if name in broken else (sources.get(name) or "") for name in PARTS}
+    """Every part for this person; with `force`, as if that condition took that side. Raises nothing: faults are in the answer.
+
+    `email_format` is that of texts not saved yet; None: they are those of a version.
+    """
+    problems = templates.validate(sources, email_format or HTML)
+    broken = {one.part: Fault(one.part, one.message, one.remedy, one.line, one.column) for one in problems}
+    usable = finished({name: "" if name in broken else (sources.get(name) or "") for name in PARTS}, email_format)
     found = conditions(usable)
     version = CompiledVersion(usable)
     chosen = next((one for one in found if force and (one.part, one.number) == force[:2]), None)
@@ -82,6 +88,13 @@ def show(
             faults[name] = fault_of(name, error)
     filled = {**blanks, **data}
     return Shown(texts, faults, tuple(sorted(gaps)), tuple(sorted(version.variables)), _forks(usable, found, filled, recipient))
+
+
+def finished(sources: Mapping[str, str], email_format: str | None) -> dict[str, str]:
+    """Texts as saving would keep them: MJML becomes HTML. Raises InvalidTemplate."""
+    if email_format is None:
+        return dict(sources)
+    return {**sources, EMAIL_HTML: made(sources.get(EMAIL_HTML) or "", email_format).html}
 
 
 def behind(name: str, sources: Mapping[str, str]) -> list[str]:

@@ -20,6 +20,7 @@ from tasks.models import Recipient, Rule, Template
 from tasks.models.words import OUTSIDE_CHANNELS
 from tasks.preview.shown import Force
 from tasks.rendering.limits import PARTS
+from tasks.rendering.mail.made import HTML, MJML
 from tasks.rendering.version import CompiledVersion
 
 EDITOR = "editor"  # the value of preview-source for a template's unsaved text
@@ -49,6 +50,7 @@ class LookedAt:
     draft: Draft
     data: Mapping[str, Any] = field(default_factory=dict)
     rings: Sequence[str] = ()
+    email_format: str | None = None  # of what is not saved yet
     faults: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
@@ -121,10 +123,11 @@ def _editor(form: "MultiDict[str, str]") -> LookedAt:
     draft = EditorDraft.read(form)
     draft.wanted = _variables(sources)
     draft.audience, draft.channels = "all", ()
+    email_format = MJML if form.get("email_format") == MJML else HTML
     kind = form.get("notification_type", "").strip()
     if not kind and form.get("slug"):
         kind = db.session.scalar(select(Template.notification_type).where(Template.slug == form["slug"])) or ""
-    return LookedAt(sources if any(sources.values()) else {}, kind, draft)
+    return LookedAt(sources if any(sources.values()) else {}, kind, draft, email_format=email_format)
 
 
 def _variables(sources: Mapping[str, str]) -> list[str]:

@@ -14,7 +14,7 @@ from tasks.audience import segments
 from tasks.audience.search import search
 from tasks.errors import CarillonError
 from tasks.extensions import db
-from tasks.preview.shown import show
+from tasks.preview.shown import finished, show
 from tasks.preview.survey import CAP, Survey, survey
 
 # An e-mail as it will be read, in a frame of its own: its styles may run, and nothing else. No script, no form, no picture from
@@ -41,7 +41,8 @@ class Preview(Page):
         except CarillonError as error:
             return jsonify(error=str(error), field=error.field), 422
         force = read_force(request.form.get("preview-force", ""))
-        return jsonify(shown_json(looked, subject, show(looked.sources, looked.data, subject.fields, force)))
+        shown = show(looked.sources, looked.data, subject.fields, force, looked.email_format)
+        return jsonify(shown_json(looked, subject, shown))
 
     @at("/people/")
     def people(self) -> ResponseReturnValue:
@@ -68,7 +69,7 @@ class Preview(Page):
             return jsonify(error=words, field=field), 422
         try:
             where = looked.where()
-            lines = survey(looked.sources, looked.data, where, looked.parts())
+            lines = survey(finished(looked.sources, looked.email_format), looked.data, where, looked.parts())
             first = next(lines, None)
         except CarillonError as error:
             return jsonify(error=str(error), field=error.field), 422

@@ -16,6 +16,7 @@ from tests.dashboard.admin.story import tell
 NEEDS = {
     "/admin/": "viewer", "/admin/profile/": "viewer",
     "/admin/compose/": "sender", "/admin/compose/count/": "sender", "/admin/inbox-demo/": "sender",
+    "/admin/preview/people/": "editor",
     "/admin/broadcasts/": "viewer", "/admin/broadcasts/details/": "viewer", "/admin/broadcasts/progress/": "viewer",
     "/admin/proof/": "viewer", "/admin/proof/rows/": "viewer", "/admin/finish/": "sender",
     "/admin/templates/": "viewer", "/admin/templates/new/": "editor", "/admin/templates/edit/": "editor",
@@ -41,6 +42,7 @@ WRITES = {
     **{f"/admin/{page}/new/": "editor" for page in ("templates", "rules", "segments", "recipients")},
     **{f"/admin/{page}/edit/": "editor" for page in ("templates", "rules", "segments", "recipients", "devices")},
     **{f"/admin/{page}/delete/": "editor" for page in ("rules", "segments", "devices")},
+    **{f"/admin/preview/{what}": "editor" for what in ("", "mail/", "audience/")},
     "/admin/segments/count/": "editor", "/admin/deliveries/csv/": "viewer",
     "/admin/keys/new/": "admin", "/admin/keys/revoke/": "admin", "/admin/keys/rotate/": "admin",
     **{f"/admin/webhooks/{act}/": "admin" for act in ("new", "edit", "delete", "rotate", "test", "replay")},
