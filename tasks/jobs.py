@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from tasks import autopause, broadcasts, channels, control, deliver, expand, reopen, timetable
+from tasks import autopause, broadcasts, channels, control, deliver, expand, figures, reopen, timetable
 from tasks.channels.base import ending
 from tasks.claim import claim
 from tasks.config import settings
@@ -168,6 +168,14 @@ def call_webhooks() -> None:
             calling.call_due(stopping.is_set)
 
 
+@task
+def count_figures() -> None:
+    """Count what the start page charts."""
+    with _alone("figures") as turns:
+        for _ in turns:
+            figures.count(stopping.is_set)
+
+
 def tick() -> None:
     """Once a second in every worker: whatever a lost wake-up left lying is found here."""
     timetable.turn()
@@ -184,6 +192,8 @@ def tick() -> None:
         control.sweep_cancelled(pk, current_process_id())
     if calling.is_due():
         _see_to(call_webhooks)
+    if figures.is_due():
+        _see_to(count_figures)
 
 
 def reap_orphans() -> int:

@@ -13,6 +13,7 @@ from tasks.models import (
     BroadcastMember,
     BroadcastPage,
     Delivery,
+    Figure,
     IdempotencyKey,
     Notification,
     Process,
@@ -74,6 +75,10 @@ def kinds(days: int) -> list[Kind]:
             lambda: _old_audience(BroadcastMember.broadcast_id, days),
         ),
         Kind("plans of dry runs", SendPlan, (SendPlan.id,), _old_plans),
+        Kind(
+            "figures of the start page", Figure, (Figure.quarter, Figure.channel),
+            lambda: Figure.quarter < db_clock(-max(days, 31) * DAY),
+        ),
         Kind("processes that ended", Process, (Process.id,), _finished_processes),
     ]
 

@@ -6,6 +6,7 @@ from tasks import templates
 from tasks.extensions import db
 from tasks.models import Delivery, Device, Notification, Recipient, Rule, Template
 
+FRESH = "UPDATE installation SET figures_at = NULL, figures_done = NULL"
 SERIAL = {table.name for table in db.metadata.sorted_tables if table.autoincrement_column is not None}
 
 
@@ -72,12 +73,12 @@ def due_now() -> None:
 
 
 def empty() -> None:
-    """Remove every row but the installation's key."""
+    """Remove every row but the installation's, of which only the key stays."""
     tables = [table for table in reversed(db.metadata.sorted_tables) if table.name != "installation"]
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             # Not TRUNCATE: for a handful of rows it costs a file system's work for each table.
-            connection.exec_driver_sql("; ".join(_emptied(table) for table in tables))
+            connection.exec_driver_sql("; ".join((*(_emptied(table) for table in tables), FRESH)))
             return
         for table in tables:
             connection.execute(table.delete())

@@ -10,6 +10,7 @@ from tasks.models.broadcast import (
     BroadcastRound,
 )
 from tasks.models.delivery import Attempt, Delivery
+from tasks.models.figure import Figure, SeenSetting
 from tasks.models.imports import Import, ImportFault, ImportMember, ImportPart
 from tasks.models.notification import InboxChange, Notification
 from tasks.models.process import Breaker, Connection, Installation, Process, RateLimit
@@ -34,6 +35,7 @@ __all__ = [
     "Connection",
     "Delivery",
     "Device",
+    "Figure",
     "IdempotencyKey",
     "Import",
     "ImportFault",
@@ -48,6 +50,7 @@ __all__ = [
     "RateLimit",
     "Recipient",
     "Rule",
+    "SeenSetting",
     "Segment",
     "SegmentMember",
     "SendPlan",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tasks.extensions import Model
@@ -24,6 +24,8 @@ class Operator(Model):
     test_email: Mapped[str] = mapped_column(Text, default="", server_default="")  # of test sends; empty: the e-mail above
     test_phone: Mapped[str] = mapped_column(Text, default="", server_default="")  # E.164
     test_group: Mapped[str] = mapped_column(Text, default="", server_default="")  # a segment's slug
+    theme: Mapped[str] = mapped_column(Text, default="", server_default="")  # light, dark; empty: as the system
+    shortcuts: Mapped[bool] = mapped_column(default=True, server_default=text("true"))  # single keys, like g h
     is_active: Mapped[bool] = mapped_column(default=True)
     session_epoch: Mapped[int] = mapped_column(default=1)  # raised by a password change: older sessions end
     failed_logins: Mapped[int] = mapped_column(default=0)
@@ -66,7 +68,10 @@ class AuditEntry(Model):
     """Who changed what, when, from what to what."""
 
     __tablename__ = "audit_entries"
-    __table_args__ = (Index("ix_audit_entries_object", "object_type", "object_id"),)
+    __table_args__ = (
+        Index("ix_audit_entries_object", "object_type", "object_id"),
+        Index("ix_audit_entries_actor", "actor", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -67,3 +67,5 @@ class Installation(Model):
     key: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     clock_steps: Mapped[int] = mapped_column(default=0, server_default="0")  # of the database's clock, made good so far
+    figures_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a worker last took the charts' figures in hand
+    figures_done: Mapped[datetime | None] = mapped_column(UtcDateTime)  # quarters before it are final

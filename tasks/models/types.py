@@ -79,6 +79,26 @@ def _sqlite_seconds(element: db_seconds, compiler: SQLCompiler, **kw: Any) -> st
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
+class seconds_from(GenericFunction[float]):
+    """The seconds from one moment of a row to another."""
+
+    type = Double()
+    inherit_cache = True
+    name = "seconds_from"
+
+
+@compiles(seconds_from, "postgresql")
+def _postgresql_seconds_from(element: seconds_from, compiler: SQLCompiler, **kw: Any) -> str:
+    first, second = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"CAST(extract(epoch FROM {second} - {first}) AS double precision)"
+
+
+@compiles(seconds_from, "sqlite")
+def _sqlite_seconds_from(element: seconds_from, compiler: SQLCompiler, **kw: Any) -> str:
+    first, second = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"((julianday({second}) - julianday({first})) * 86400.0)"
+
+
 class moved(GenericFunction[datetime]):
     """A moment of a row, moved by `seconds`, which may be negative."""
 
