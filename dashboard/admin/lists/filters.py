@@ -25,8 +25,7 @@ class Filter:
     where: Callable[[str], ColumnElement[bool]]
     kind: Literal["select", "text", "moment"] = "select"
     options: Callable[[], Options] = field(default=lambda: ())  # of a select; suggestions for a text
-    narrow: bool = False  # an index serves it: there is no need to look in small windows
-    rare: frozenset[str] = frozenset()  # the values that an index serves, where it does not serve all
+    narrow: bool | Callable[[str], bool] = False  # an index finds the rows (of this value): no need to look in small windows
     of_message: bool = False  # it asks the delivery's message, which is read only then
     within: Callable[[str, Columns], Ids] | None = None  # the ids among which its rows are, where that is known at once
     hint: str = ""
@@ -34,7 +33,7 @@ class Filter:
 
     def is_served(self, text: str) -> bool:
         """True where an index finds the rows of this value."""
-        return self.narrow or text in self.rare
+        return self.narrow(text) if callable(self.narrow) else self.narrow
 
 
 def equals(name: str, label: str, column: Any, options: Callable[[], Options]) -> Filter:

@@ -20,7 +20,7 @@ Row = TypeVar("Row")
 Query: TypeAlias = Select[Any]
 Key: TypeAlias = InstrumentedAttribute[int]
 
-BUDGET = 0.1  # seconds one page may spend looking
+BUDGET = 0.08  # seconds one page may spend looking
 FIRST_WINDOW, LARGEST_WINDOW = 10_000, 100_000  # ids
 WITHOUT_BOUND = 2**62
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import flash, request
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute
 
 from dashboard.admin.display.times import parse_local
 from dashboard.admin.lists.filters import Filter, FilterError, Ids, Options
@@ -17,6 +18,7 @@ from tasks.models import Broadcast, Delivery, Notification, Recipient, Template,
 from tasks.models.notification import TESTS
 
 SUGGESTED = 300  # template slugs and types offered while typing
+FEW = 2_000  # messages that are named one by one
 MOST_PEOPLE = 100  # who share one e-mail address or phone number
 SLACK = timedelta(minutes=10)  # between the clocks of a broadcast's own moments and of its rows
 
@@ -32,25 +34,37 @@ def by_address(text: str) -> ColumnElement[bool]:
     return or_(Recipient.external_id == text, Recipient.email == text, Recipient.email == text.lower(), Recipient.phone == text)
 
 
-def of_template(text: str) -> ColumnElement[bool]:
-    """Messages made from any version of the template with this slug."""
-    return _of_versions(Template.slug == text)
+class _Made:
+    """Messages that a template, or the templates of a type, made. A message keeps the version that it was made with."""
 
+    def __init__(self, column: InstrumentedAttribute[str]) -> None:
+        self._column = column
 
-def of_type(text: str) -> ColumnElement[bool]:
-    """Messages of this notification type, as it was when they were made."""
-    return _of_versions(TemplateVersion.notification_type == text)
+    def where(self, text: str) -> ColumnElement[bool]:
+        """The condition on messages: by their own numbers where they are few, as no planner sees that they are."""
+        few = self._few(text)
+        return Notification.template_version_id.in_(self._versions(text)) if few is None else Notification.pk.in_(few)
 
+    def is_narrow(self, text: str) -> bool:
+        """True where they are few."""
+        return self._few(text) is not None
 
-def _of_versions(where: ColumnElement[bool]) -> ColumnElement[bool]:
-    versions = select(TemplateVersion.id).join(TemplateVersion.template).where(where)
-    return Notification.template_version_id.in_(list(db.session.scalars(versions)))
+    def _few(self, text: str) -> list[int] | None:
+        """The messages, where there are at most FEW."""
+        made = Notification.template_version_id.in_(self._versions(text))
+        found = list(db.session.scalars(select(Notification.pk).where(made).limit(FEW + 1)))
+        return found if len(found) <= FEW else None
 
+    def within(self, text: str, columns: Columns) -> Ids:
+        """No message is older than the oldest version that it can be made from."""
+        oldest = db.session.scalar(
+            select(func.min(TemplateVersion.created_at)).where(TemplateVersion.id.in_(self._versions(text)))
+        )
+        return (first_id_at(columns, oldest - SLACK), None) if oldest else (0, 0)
 
-def _since_version(where: ColumnElement[bool], columns: Columns) -> Ids:
-    """No message is older than the oldest version that it can be made from."""
-    oldest = db.session.scalar(select(func.min(TemplateVersion.created_at)).join(TemplateVersion.template).where(where))
-    return (first_id_at(columns, oldest - SLACK), None) if oldest else (0, 0)
+    def _versions(self, text: str) -> list[int]:
+        query = select(TemplateVersion.id).join(TemplateVersion.template).where(self._column == text)
+        return list(db.session.scalars(query))
 
 
 def broadcast_of(text: str) -> Broadcast | None:
@@ -104,16 +118,16 @@ def _is_test(text: str) -> ColumnElement[bool]:
 
 
 RECIPIENT = Filter("recipient", "Person", of_person, "text", narrow=True, of_message=True, hint="id, e-mail or phone")
+_template, _type = _Made(Template.slug), _Made(TemplateVersion.notification_type)
 TEMPLATE = Filter(
-    "template", "Template", of_template, "text", template_slugs, of_message=True,
-    within=lambda text, columns: _since_version(Template.slug == text, columns),
+    "template", "Template", _template.where, "text", template_slugs, narrow=_template.is_narrow, of_message=True,
+    within=_template.within,
 )
 TYPE = Filter(
-    "type", "Type", of_type, "text", types, of_message=True,
-    within=lambda text, columns: _since_version(TemplateVersion.notification_type == text, columns),
+    "type", "Type", _type.where, "text", types, narrow=_type.is_narrow, of_message=True, within=_type.within
 )
 TEST = Filter(
-    "test", "Test or real", _is_test, "select", lambda: (("0", "Real"), ("1", "Test")), rare=frozenset({"1"}), of_message=True
+    "test", "Test or real", _is_test, "select", lambda: (("0", "Real"), ("1", "Test")), narrow="1".__eq__, of_message=True
 )
 BROADCAST, BROADCAST_OF_MESSAGE = (
     Filter("broadcast", "Broadcast", _of_broadcast(model), "text", hint="its number", within=_while_written)

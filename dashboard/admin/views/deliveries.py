@@ -86,8 +86,8 @@ class Deliveries(Exported):
     filters = (
         RECIPIENT, TEMPLATE, TYPE,
         equals("channel", "Channel", Delivery.channel, _channels),
-        Filter("state", "State", _in_state, "select", _states, rare=RARE),
-        Filter("reason", "Reason", _for_reason, "text", _reasons, rare=frozenset(STATE_OF)),
+        Filter("state", "State", _in_state, "select", _states, narrow=RARE.__contains__),
+        Filter("reason", "Reason", _for_reason, "text", _reasons, narrow=STATE_OF.__contains__),
         equals("provider", "Provider", Delivery.provider, _providers),
         BROADCAST, TEST, SINCE, UNTIL,
     )

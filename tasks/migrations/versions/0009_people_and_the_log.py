@@ -1,4 +1,4 @@
-"""people and the delivery log: when receipts came, what a message is a repeat of, and an index for what ended badly
+"""people and the delivery log: when receipts came, what a message is a repeat of, and indexes to find them by
 
 Revision ID: 0009
 Revises: 0008
