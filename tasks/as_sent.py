@@ -14,12 +14,14 @@ from tasks.models.words import IN_APP
 from tasks.plan import load_version
 from tasks.render import Rendered
 
+EMPTY = Rendered()
+
 
 @dataclass(frozen=True, slots=True)
 class AsSent:
     """The texts that a channel's provider was given; `problem`: why there are none."""
 
-    rendered: Rendered = Rendered()
+    rendered: Rendered = EMPTY
     problem: str = ""
 
 
