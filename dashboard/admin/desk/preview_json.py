@@ -1,5 +1,7 @@
 """What a preview answers its page: a message as one person gets it, and what a survey of the audience has found, as JSON."""
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -74,11 +76,9 @@ def _size(size: SmsSize) -> dict[str, Any]:
 
 
 def _letters(size: SmsSize) -> list[list[Any]]:
-    """The costly characters, each once, with how often it stands there."""
-    counts: dict[str, int] = {}
-    for _, letter in size.costly:
-        counts[letter] = counts.get(letter, 0) + 1
-    return [[letter, count] for letter, count in counts.items()]
+    """The costly characters, each once: how often it stands there, and its name."""
+    counts = Counter(letter for _, letter in size.costly)
+    return [[letter, count, unicodedata.name(letter, f"U+{ord(letter):04X}").lower()] for letter, count in counts.items()]
 
 
 def _pieces(text: str, size: SmsSize) -> list[list[list[Any]]]:

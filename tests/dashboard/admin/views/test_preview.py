@@ -43,7 +43,7 @@ def test_the_composers_draft_is_shown_to_the_first_of_its_audience(browse: Brows
     assert channels["email"]["email_html"] == "<p style='color:red'>&lt;b&gt;Asha&lt;/b&gt;</p>"
     assert channels["email"]["email_text"] == "You owe 5"
     sms = channels["sms"]["size"]
-    assert (sms["encoding"], sms["segments"], sms["costly"]) == ("UCS-2", 1, [["\u2019", 1]])
+    assert (sms["encoding"], sms["segments"], sms["costly"]) == ("UCS-2", 1, [["\u2019", 1, "right single quotation mark"]])
     assert sms["pieces"] == [[["Namaste", False], ["\u2019", True]]]
     assert (sms["plainer"]["text"], sms["plainer"]["encoding"]) == ("Namaste'", "GSM-7")
     fork, = found["forks"]
