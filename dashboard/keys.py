@@ -37,6 +37,7 @@ OWN_LIMITS = ("templates", "channels", "rate_per_minute")
 MOST_A_MINUTE = 1_000_000
 TOKENS_LAST = timedelta(hours=1)  # the longest that a token may live (dashboard.tokens.LIFETIME)
 PURPOSE = "signing secrets"
+MOST_ANCESTORS = 50  # keys looked at to find out who stands behind one
 TOUCH = timedelta(minutes=1)  # how exact `last_used_at` is
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,21 @@ def rights_of(key: ApiKey) -> Rights:
     templates = None if key.templates is None else tuple(key.templates)
     channels = None if key.channels is None else tuple(key.channels)
     return Rights(key.prefix, templates, channels, is_test=key.kind == TEST)
+
+
+def owners_of(key: ApiKey) -> tuple[str, ...]:
+    """Everybody who made this key, one that it replaces, or the key that made one of these: they know or knew its text."""
+    names: set[str] = set()
+    found, looked = [key], set[int]()
+    while found and len(looked) < MOST_ANCESTORS:
+        one = found.pop()
+        if one.id in looked:
+            continue
+        looked.add(one.id)
+        names.add(one.created_by)
+        before = (ApiKey.id == one.rotated_from, ApiKey.name == one.created_by.removeprefix("key "))
+        found += db.session.scalars(select(ApiKey).where(or_(*before)).limit(MOST_ANCESTORS))
+    return tuple(sorted(name for name in names if "@" in name))
 
 
 def find_key(plaintext: str) -> ApiKey | None:

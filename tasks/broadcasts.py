@@ -5,25 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 
 from tasks import compose, idempotency, outbox, public_id, timetable
 from tasks.audience import segments
 from tasks.audience.segments import Audience
+from tasks.config import settings
 from tasks.context import plain
 from tasks.database import reading, writing
 from tasks.forecast import held
 from tasks.forecast.terms import terms_of
 from tasks.ledger import counts
-from tasks.models import Broadcast, BroadcastRound, Delivery
+from tasks.models import Broadcast, BroadcastRound, Delivery, Recipient
 from tasks.models.broadcast import canary_holds, may_begin, window_is_open
 from tasks.models.delivery import DUE, IN_HAND
 from tasks.models.types import db_clock, utcnow
-from tasks.models.words import CANCELLED, COMPLETED, EXPANDING, OUTSIDE_CHANNELS, QUEUED, SENDING
+from tasks.models.words import AWAITING_APPROVAL, CANCELLED, COMPLETED, EXPANDING, OUTSIDE_CHANNELS, QUEUED, SENDING
 from tasks.options import SendOptions
 from tasks.plan import BROADCAST_EXPIRES_AFTER, Plan, load
 from tasks.render import Rendered
-from tasks.safety import gates
+from tasks.safety import approval, gates
+from tasks.safety.approval import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,9 @@ def create(audience: Any, template_slug: str, context: Mapping[str, Any], option
     checked = check(audience, template_slug, context, options)
     row = checked.row
     public_id.prepare()
-    if options.plan_hash is not None:
-        with reading() as connection:
-            repeated = idempotency.look(connection, options) if options.idempotency_key is not None else None
-        if repeated is None:  # a repeat gets the first answer, whatever has moved since
-            held.hold(options.plan_hash, checked.terms, checked.audience)
+    asked = _hold_back(checked, options)
+    if asked is not None:
+        row |= {"state": AWAITING_APPROVAL, "plan_hash": asked.plan_hash, "undo_until": None}
     with writing() as connection:
         known = idempotency.replay(connection, options)
         if known is not None:
@@ -74,8 +74,28 @@ def create(audience: Any, template_slug: str, context: Mapping[str, Any], option
         pk = connection.execute(
             insert(Broadcast).values(row).returning(Broadcast.pk)
         ).scalar_one()
+        if asked is not None:
+            approval.ask(connection, pk, asked, options.actor, options.owners)
+            outbox.broadcast(connection, pk, AWAITING_APPROVAL, by=options.actor)
         idempotency.keep(connection, options, {"broadcast": pk}, options.reply and options.reply((pk, row["state"])))
     return int(pk)
+
+
+def _hold_back(checked: Checked, options: SendOptions) -> Question | None:
+    """What has to be approved first. Raises PlanMoved and WrongCount where it is not what the caller believes it is."""
+    if options.plan_hash is None and options.confirm_count is None and not settings().approve_above:
+        return None
+    if options.idempotency_key is not None:
+        with reading() as connection:
+            if idempotency.look(connection, options) is not None:
+                return None  # a repeat gets the first answer, whatever has moved since
+    if options.plan_hash is not None:
+        held.hold(options.plan_hash, checked.terms, checked.audience)
+    if options.confirm_count is not None:
+        with reading() as connection:
+            people = connection.scalar(select(func.count()).select_from(Recipient).where(checked.audience.where())) or 0
+        gates.confirm(people, options.confirm_count, "confirm_count")
+    return approval.question(checked.terms, checked.audience, options)
 
 
 def _shared_text(plan: Plan, data: dict[str, Any], options: SendOptions) -> Rendered | None:

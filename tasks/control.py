@@ -11,7 +11,7 @@ from tasks.database import writing
 from tasks.errors import UnknownBroadcast, WrongState
 from tasks.extensions import db
 from tasks.ledger import counts
-from tasks.models import AuditEntry, Broadcast, Delivery
+from tasks.models import AuditEntry, Broadcast, BroadcastApproval, Delivery
 from tasks.models.delivery import DUE
 from tasks.models.types import db_clock, utcnow
 from tasks.models.words import (
@@ -25,6 +25,7 @@ from tasks.models.words import (
     QUEUED,
     SCHEDULED,
     SENDING,
+    WITHDRAWN,
 )
 
 PAGE = 5_000
@@ -57,7 +58,17 @@ def resume(pk: int, actor: str) -> Broadcast:
 
 def cancel(pk: int, actor: str) -> Broadcast:
     """Stop a broadcast for good: what has not been handed over is marked cancelled. Raises UnknownBroadcast or WrongState."""
-    return change(pk, actor, "cancel", (*STOPPABLE, PAUSED, MISSED, AWAITING_APPROVAL), lambda _: {"state": CANCELLED})
+    return change(
+        pk, actor, "cancel", (*STOPPABLE, PAUSED, MISSED, AWAITING_APPROVAL), lambda _: {"state": CANCELLED},
+        also=lambda connection: withdraw(connection, pk, actor),
+    )
+
+
+def withdraw(connection: Connection, pk: int, actor: str) -> None:
+    """Nobody need answer any more whether a broadcast may go."""
+    open_one = (BroadcastApproval.broadcast_id == pk, BroadcastApproval.answer == "")
+    gone = {"answer": WITHDRAWN, "answered_by": actor, "answered_at": db_clock()}
+    connection.execute(update(BroadcastApproval).where(*open_one).values(gone))
 
 
 def undo(pk: int, actor: str) -> Broadcast:

@@ -27,6 +27,7 @@ from tasks.record_each import Entry, record_each
 from tasks.record_same import record_same
 from tasks.render import Rendered, snapshot
 from tasks.route import NEVER, decide, gone
+from tasks.safety import approval
 
 PAGE = 500  # people in one transaction: small enough that a single send hardly waits behind it
 SAME_PAGE = {"sqlite": 5_000, "postgresql": 10_000}  # where the database writes the rows itself
@@ -50,7 +51,9 @@ def expand(broadcast_pk: int, stopping: Callable[[], bool], wake: Callable[[set[
     `wake` is told which channels got something to do, after each page's commit. Several workers may run this for one broadcast:
     the broadcast's row is locked for each page.
     """
-    if not _begin(broadcast_pk) or not staging.copy(broadcast_pk, stopping) or not _freeze(broadcast_pk):
+    if not approval.stands(broadcast_pk) or not _begin(broadcast_pk):
+        return
+    if not staging.copy(broadcast_pk, stopping) or not _freeze(broadcast_pk):
         return
     share = 1.0
     while not stopping():

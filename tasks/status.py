@@ -9,7 +9,7 @@ from tasks import public_id, timetable
 from tasks.database import reading
 from tasks.extensions import db
 from tasks.ledger import counts
-from tasks.models import Broadcast, Delivery, Notification
+from tasks.models import Broadcast, BroadcastApproval, Delivery, Notification
 from tasks.models.types import utcnow
 from tasks.models.words import (
     BOUNCED,
@@ -123,9 +123,24 @@ def broadcast_status(broadcast_id: UUID | str) -> dict[str, Any] | None:
         "counts": broadcast_counts(found.pk),
         "created_by": found.created_by,
         "created_at": found.created_at.isoformat(),
+        **_safety(found),
         **_timing(found),
         **{name: _iso(getattr(found, name)) for name in MOMENTS},
     }
+
+
+def _safety(row: Broadcast) -> dict[str, Any]:
+    canary = None if row.canary_people is None else {
+        "people": row.canary_people, "share": row.canary_share, "wait": row.canary_wait, "verdict": row.canary_verdict,
+        "ended_at": _iso(row.canary_ended_at),
+    }
+    asked = select(BroadcastApproval).where(BroadcastApproval.broadcast_id == row.pk).order_by(BroadcastApproval.number.desc())
+    latest = db.session.scalar(asked.limit(1).execution_options(populate_existing=True))
+    approval = None if latest is None else {
+        **{name: getattr(latest, name) for name in ("answer", "audience_count", "asked_by", "answered_by", "word", "difference")},
+        "asked_at": _iso(latest.asked_at), "answered_at": _iso(latest.answered_at),
+    }
+    return {"undo_until": _iso(row.undo_until), "canary": canary, "approval": approval}
 
 
 def _timing(row: Broadcast) -> dict[str, Any]:

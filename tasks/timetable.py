@@ -12,7 +12,7 @@ from tasks.database import reading, writing
 from tasks.errors import InvalidOption
 from tasks.models import AuditEntry, Broadcast
 from tasks.models.types import AnyRow, db_clock
-from tasks.models.words import EXPANDING, MISSED, PAUSED, QUEUED, SCHEDULED, SENDING
+from tasks.models.words import AWAITING_APPROVAL, EXPANDING, MISSED, PAUSED, QUEUED, SCHEDULED, SENDING
 from tasks.options import SendOptions
 from tasks.schedule import Window, zone
 
@@ -63,7 +63,7 @@ def refuse(row: Mapping[str, Any], now: datetime) -> None:
         )
 
 
-def begin(row: AnyRow) -> dict[str, Any]:
+def begin(row: Any) -> dict[str, Any]:
     """What changes when a human starts a scheduled or missed broadcast now (`row` has `send_at`, `expires_at`, WINDOW and `now`).
 
     Its messages last as long as they would have, from now or from its window's next opening on.
@@ -99,6 +99,10 @@ def outlook(row: Broadcast, now: datetime) -> tuple[str, datetime | None]:
     """What a broadcast waits for, in words ("" where it runs or has ended), and the next instant at which something happens."""
     if row.state == MISSED:
         return "a decision: its time passed while nothing could send it. Resume it to send now, or cancel it", None
+    if row.state == AWAITING_APPROVAL:
+        return "a second person's approval, which an operator with the role sender gives at the desk", None
+    if row.state == QUEUED and row.undo_until is not None and row.undo_until > now:
+        return "the seconds in which it can be taken back", row.undo_until
     if row.state == SCHEDULED and row.send_at is not None:
         at = max(row.send_at, row.opens_at or row.send_at)
         return moment_words(at, row.timezone), at

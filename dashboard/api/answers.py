@@ -111,6 +111,29 @@ class BroadcastAnswer(BaseModel):
     is_broadcast: bool
 
 
+class CanaryAnswer(BaseModel):
+    """The people who go first."""
+
+    people: int
+    share: float
+    wait: int | None = Field(description="Seconds; null: the others follow when somebody resumes it.")
+    verdict: str = Field(description="good, bad, unclear; empty while it is out.")
+    ended_at: datetime | None = Field(description="When the others were let go.")
+
+
+class ApprovalAnswer(BaseModel):
+    """Whether a second person approves."""
+
+    answer: str = Field(description="approved, rejected, void (something moved), withdrawn; empty while nobody has answered.")
+    audience_count: int | None
+    asked_by: str
+    asked_at: datetime
+    answered_by: str
+    answered_at: datetime | None
+    word: str
+    difference: list[list[str]] = Field(description="[what, before, now] of whatever moved.")
+
+
 class BroadcastStatusAnswer(BroadcastAnswer):
     """A broadcast and its counts."""
 
@@ -132,6 +155,9 @@ class BroadcastStatusAnswer(BroadcastAnswer):
     timezone: str
     window: str | None
     rate_per_minute: int | None
+    undo_until: datetime | None = Field(description="Nothing is written before; a cancel until then leaves nothing at all.")
+    canary: CanaryAnswer | None
+    approval: ApprovalAnswer | None = Field(description="The latest question for approval, where one was asked.")
     waiting_for: str = Field(description="In words, like `09:00 Europe/Berlin`; empty where it runs or has ended.")
     next_at: datetime | None = Field(description="The next instant at which something happens, where it waits for one.")
     expires_at: datetime | None

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Response, g, jsonify
 
-from dashboard import audit
+from dashboard import audit, keys
 from dashboard.api.answers import BroadcastAnswer, BroadcastStatusAnswer
 from dashboard.api.explanations import BroadcastRehearsed
 from dashboard.api.repeats import once, sends
@@ -15,10 +15,12 @@ from dashboard.api.sending import options_of
 from dashboard.auth import api_key
 from tasks import control, public_id
 from tasks.audience import segments
+from tasks.config import settings
 from tasks.errors import UnknownBroadcast, WrongState
 from tasks.extensions import db
 from tasks.models import Broadcast
-from tasks.models.words import CANCELLED, MISSED, PAUSED, QUEUED, SCHEDULED
+from tasks.models.words import AWAITING_APPROVAL, CANCELLED, MISSED, PAUSED, QUEUED, SCHEDULED
+from tasks.options import Canary
 from tasks.rehearsal import rehearse_broadcast
 from tasks.send import start_broadcast
 from tasks.status import broadcast_status
@@ -35,17 +37,27 @@ def send(header: SendHeaders, body: BroadcastBody) -> Answer:
 
     The audience is `all`, `subscribed`, a segment's slug, a segment definition, a list of ids, or the outside source. A `send_at`
     that has just passed is now. One that passes while nothing can send for an hour becomes `missed`: resume it, or cancel it.
+    Where the installation asks for a second person's approval of large ones it is `awaiting_approval`: an operator gives that at
+    the desk, no key can.
     """
     options = options_of(
         body, header, _accepted, send_at=body.send_at, timezone=body.timezone, window=body.window,
-        rate_per_minute=body.rate_per_minute, plan_hash=body.plan_hash,
+        rate_per_minute=body.rate_per_minute, undo_seconds=body.undo_seconds, confirm_count=body.confirm_count,
+        canary=body.canary and Canary(body.canary.people, body.canary.share, body.canary.wait),
+        owners=_owners(), plan_hash=body.plan_hash,
     )
     audience = segments.excluding(body.audience, body.exclude)
     if body.dry_run:
         return as_answer(rehearse_broadcast(audience, body.template_name, body.data, options))
     row = start_broadcast(audience, body.template_name, body.data, options)
     waits = row.send_at is not None and row.send_at > row.created_at
-    return _accepted((row.pk, SCHEDULED if waits else QUEUED))
+    held = row.state == AWAITING_APPROVAL
+    return _accepted((row.pk, AWAITING_APPROVAL if held else SCHEDULED if waits else QUEUED))
+
+
+def _owners() -> tuple[str, ...]:
+    """Who stands behind the key of this request; asked only where somebody may have to approve what it sends."""
+    return keys.owners_of(g.api_key) if settings().approve_above else ()
 
 
 def _accepted(made: tuple[int, str]) -> Response:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, model_validator
 
 from dashboard.api.fields import Audience, Channel, ExternalId, PathId, Phone, SendAt, Token
+from tasks.options import MAX_CANARY, MAX_CANARY_WAIT, MAX_UNDO
 
 MOST_RECIPIENTS = 1_000
 LONGEST_EXPIRY = 30 * 86_400
@@ -73,6 +74,17 @@ class BulkBody(TemplateBody):
     async_: bool = Field(True, alias="async", description="false: send everything before answering.")
 
 
+class CanaryBody(Body):
+    """Some people get it first, and decide by how they fare whether the others do."""
+
+    people: int = Field(ge=1, le=MAX_CANARY, description="So many of the audience go first.")
+    share: float | None = Field(None, ge=0, le=1, description="Where more of them fail on a channel it stops. Null: the setting.")
+    wait: int | None = Field(
+        0, ge=0, le=MAX_CANARY_WAIT,
+        description="Seconds after their last result until the others follow. Null: when somebody resumes it.",
+    )
+
+
 class BroadcastBody(TemplateBody):
     """One message to an audience."""
 
@@ -91,6 +103,11 @@ class BroadcastBody(TemplateBody):
     )
     rate_per_minute: int | None = Field(
         None, ge=1, le=1_000_000, description="Messages handed to providers a minute, all workers together."
+    )
+    canary: CanaryBody | None = None
+    undo_seconds: float = Field(0, ge=0, le=MAX_UNDO, description="It starts only then; a cancel before leaves nothing written.")
+    confirm_count: int | None = Field(
+        None, ge=0, description="How many people you believe it goes to. Refused with 409 where there are more or fewer."
     )
 
 

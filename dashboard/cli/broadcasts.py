@@ -14,7 +14,7 @@ from tasks.audience import segments
 from tasks.errors import UnknownBroadcast
 from tasks.models import Broadcast
 from tasks.models.types import utcnow
-from tasks.options import SendOptions
+from tasks.options import Canary, SendOptions
 from tasks.rehearsal import rehearse_broadcast
 from tasks.send import start_broadcast
 from tasks.status import broadcast_status
@@ -32,6 +32,11 @@ from tasks.timetable import outlook
 @click.option("--timezone", default="", metavar="ZONE", help="IANA name, like Europe/Berlin: of --send-at and --window.")
 @click.option("--window", metavar="FROM-TO", help="Send only in this part of every day, like 09:00-20:00.")
 @click.option("--rate", "rate_per_minute", type=int, metavar="N", help="Hand over at most N messages a minute.")
+@click.option(
+    "--canary", type=int, metavar="N", callback=lambda _c, _o, people: None if people is None else Canary(people),
+    help="N people go first; the rest follows if they fare well.",
+)
+@click.option("--confirm-count", type=int, metavar="N", help="Refuse to send unless it goes to N people.")
 @click.option("--expires-in", type=Duration(), help="Like 90m, 24h or 2d: later it is not sent any more.")
 @click.option("--exclude", multiple=True, metavar="SEGMENT", help="Leave out the people of this segment. May be given again.")
 @click.option("--dry-run", is_flag=True, help="Send nothing: say who would get it, why others would not, its cost and time.")
