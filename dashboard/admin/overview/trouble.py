@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from flask import url_for
 from sqlalchemy import and_, or_, select
@@ -11,16 +12,17 @@ from sqlalchemy.orm import joinedload
 from dashboard.admin.display.labels import channel_label
 from dashboard.admin.overview.providers import outages
 from dashboard.admin.overview.today import Today
+from dashboard.auth import allowed
 from tasks.channels import provider_name
 from tasks.config import settings
 from tasks.config_check import check
 from tasks.extensions import db
 from tasks.ledger.processes import DEAD_AFTER
-from tasks.models import Broadcast, Delivery, Process, TemplateVersion
+from tasks.models import Broadcast, Delivery, Process, TemplateVersion, Webhook
 from tasks.models.broadcast import LIVE
 from tasks.models.delivery import DUE
 from tasks.models.types import db_clock
-from tasks.models.words import BOUNCED, EMAIL, FAILED, MISSED, OUTSIDE_CHANNELS, PAUSED, PUSH, SMS, UNKNOWN
+from tasks.models.words import AWAITING_APPROVAL, BOUNCED, EMAIL, FAILED, MISSED, OUTSIDE_CHANNELS, PAUSED, PUSH, SMS, UNKNOWN
 
 SWITCHES = {PUSH: "FCM_CREDENTIALS", SMS: "SPARROW_TOKEN", EMAIL: "SMTP_URL"}  # the setting that makes a channel real
 MOST = 5  # broadcasts named
@@ -40,7 +42,7 @@ class Trouble:
 
 def trouble(today: Today) -> list[Trouble]:
     """Everything wrong now, worst first."""
-    found = [*_worker(), *_breakers(), *_broadcasts(), *_failed(today), *_settings()]
+    found = [*_worker(), *_breakers(), *_broadcasts(), *_webhooks(), *_failed(today), *_settings()]
     return sorted(found, key=lambda one: ("danger", "warning", "info").index(one.kind))
 
 
@@ -63,15 +65,29 @@ def _breakers() -> Iterator[Trouble]:
 
 def _broadcasts() -> Iterator[Trouble]:
     """Those that wait for a human's decision."""
-    waits = or_(Broadcast.state == MISSED, and_(Broadcast.state == PAUSED, Broadcast.pause_reason != ""))
+    stopped = and_(Broadcast.state == PAUSED, Broadcast.pause_reason != "")
+    waits = or_(Broadcast.state.in_((MISSED, AWAITING_APPROVAL)), stopped)
     names = joinedload(Broadcast.template_version).joinedload(TemplateVersion.template)
     for row in db.session.scalars(select(Broadcast).where(LIVE, waits).order_by(Broadcast.pk.desc()).limit(MOST).options(names)):
         name = f"{row.template_version.template.name} #{row.pk}"
-        title, text = (
-            (f"{name} paused itself.", row.pause_reason) if row.state == PAUSED
-            else (f"{name} missed its time.", "It passed while the server was off. Send it now, or cancel it.")
-        )
+        title, text = {
+            PAUSED: (f"{name} paused itself.", row.pause_reason),
+            MISSED: (f"{name} missed its time.", "It passed while the server was off. Send it now, or cancel it."),
+            AWAITING_APPROVAL: (
+                f"{name} waits for a second person.",
+                f"{row.created_by or 'Somebody'} wants to send it; anybody else who may send can approve or reject it.",
+            ),
+        }[row.state]
         yield Trouble("warning", title, text, url_for("admin_broadcasts.details_view", id=row.pk), "Decide")
+
+
+def _webhooks() -> Iterator[Trouble]:
+    """Those that were switched off because nobody answered: somebody believes to be told, and is not."""
+    off = select(Webhook).where(Webhook.is_active.is_(False), Webhook.off_reason != "").order_by(Webhook.id.desc()).limit(MOST)
+    for row in db.session.scalars(off):
+        link = url_for("admin_webhooks.details_view", id=row.id) if allowed("admin") else None
+        host = urlsplit(row.url).hostname or "a service"
+        yield Trouble("warning", f"The webhook of {host} is switched off.", row.off_reason, link, "Look at it")
 
 
 def _failed(today: Today) -> Iterator[Trouble]:

@@ -1,7 +1,8 @@
-"""The start page: what went out today, what wants a human, what runs, what was last."""
+"""The start page: what wants a human, what went out, how well and how fast, what runs, what comes next, what was last."""
 
 from typing import Any
 
+from flask import request
 from flask.typing import ResponseReturnValue
 from flask_admin import AdminIndexView
 from sqlalchemy import select
@@ -9,6 +10,8 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from dashboard.admin.display.progress import progress
 from dashboard.admin.guard import Guarded, at
+from dashboard.admin.overview.charts import SPANS, charts, plain
+from dashboard.admin.overview.next import scheduled
 from dashboard.admin.overview.providers import down, healths
 from dashboard.admin.overview.today import today
 from dashboard.admin.overview.trouble import trouble
@@ -17,7 +20,7 @@ from tasks.config import settings
 from tasks.extensions import db
 from tasks.models import Broadcast, Notification, Template, TemplateVersion
 from tasks.models.broadcast import LIVE
-from tasks.models.words import CHANNELS
+from tasks.models.words import CHANNELS, SCHEDULED
 from tasks.templates import variables
 
 LATEST, RUNNING = 8, 8
@@ -30,8 +33,9 @@ class Home(Guarded, AdminIndexView):  # type: ignore[misc]
     def index(self) -> ResponseReturnValue:
         """The page."""
         figures, broken = today(), down()
+        span = request.args.get("span", "day")
         running = db.session.scalars(
-            select(Broadcast).where(LIVE).order_by(Broadcast.pk.desc()).limit(RUNNING)
+            select(Broadcast).where(LIVE, Broadcast.state != SCHEDULED).order_by(Broadcast.pk.desc()).limit(RUNNING)
             .options(joinedload(Broadcast.template_version).joinedload(TemplateVersion.template))
         )
         latest = db.session.scalars(
@@ -43,7 +47,7 @@ class Home(Guarded, AdminIndexView):  # type: ignore[misc]
         return str(self.render(
             "admin/home.html", today=figures, troubles=trouble(figures), latest=list(latest),
             providers={channel: provider_name(channel, settings()) for channel in CHANNELS},
-            healths=healths(),
+            healths=healths(), charts=charts(span if span in SPANS else "day"), spans=SPANS, plain=plain, scheduled=scheduled(),
             running=[(row, progress(row, broken)) for row in running], base_url=settings().base_url.rstrip("/"),
             example=_example(),
         ))

@@ -7,9 +7,9 @@ from flask import Flask
 
 from tasks.extensions import db
 from tasks.ledger import processes
-from tasks.models import Breaker, Process
+from tasks.models import Breaker, Broadcast, Process, Webhook
 from tasks.models.types import utcnow
-from tasks.models.words import EMAIL, QUEUED, UNKNOWN
+from tasks.models.words import AWAITING_APPROVAL, EMAIL, MISSED, PAUSED, QUEUED, SCHEDULED, UNKNOWN
 from tests import factories
 from tests.dashboard.admin.browsing import Browser, words
 from tests.dashboard.admin.story import delivery, notification, tell
@@ -90,3 +90,47 @@ def test_the_first_steps_send_a_template_that_is_there(admin: Browser, worker: N
     factories.template("storm", title="Storm over {{ city }}")
 
     assert '"template_name": "storm", "data": {"city": "..."}' in home(admin)
+
+
+def waiting_broadcast(state: str, **values) -> Broadcast:
+    version = factories.template().current_version
+    made = Broadcast(template_version_id=version.id, audience="all", audience_label="Everybody", state=state, **values)
+    db.session.add(made)
+    db.session.commit()
+    return made
+
+
+@pytest.mark.parametrize(("state", "values", "said"), [
+    (PAUSED, {"pause_reason": "A third failed on push."}, "payment_success #1 paused itself. A third failed on push."),
+    (MISSED, {}, "payment_success #1 missed its time."),
+    (AWAITING_APPROVAL, {"created_by": "asha@example.org"}, "payment_success #1 waits for a second person. asha@example.org wants"),
+])
+def test_a_broadcast_that_waits_for_somebody_is_named(admin: Browser, worker: None, state: str, values: dict, said: str) -> None:
+    waiting_broadcast(state, **values)
+
+    assert said in home(admin)
+
+
+def test_a_webhook_that_switched_itself_off_is_named(admin: Browser, worker: None) -> None:
+    url = "https://shop.example.org/hook?token=secret"
+    db.session.add(Webhook(url=url, is_active=False, off_reason="It answered 500 for 3 days."))
+    db.session.commit()
+
+    page = home(admin)
+
+    assert "The webhook of shop.example.org is switched off. It answered 500 for 3 days." in page
+    assert "token=secret" not in page
+
+
+def test_the_next_ones_are_listed_the_soonest_first(admin: Browser, worker: None) -> None:
+    soon = waiting_broadcast(SCHEDULED, send_at=utcnow() + timedelta(hours=2), timezone="Asia/Kathmandu")
+    later = Broadcast(
+        template_version_id=soon.template_version_id, audience="all", audience_label="Gold", state=SCHEDULED,
+        send_at=utcnow() + timedelta(hours=1),
+    )
+    db.session.add(later)
+    db.session.commit()
+
+    page = home(admin)
+
+    assert page.index("payment_success #2 Gold") < page.index("payment_success #1 Everybody")
