@@ -20,7 +20,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-# Styles are this site's files, but for the API's documentation, whose Swagger writes its own; scripts carry the nonce.
+# Styles are this site's files and what carries the nonce (the template editor's); the API's documentation writes its own.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'{styles}; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self' {sockets}; frame-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -74,7 +74,7 @@ def _policy(answer: Response) -> str:
     if answer.mimetype != "text/html":
         return OTHER_POLICY
     sockets = f"{'wss' if request.is_secure else 'ws'}://{request.host}"  # to older browsers not 'self'
-    styles = " 'unsafe-inline'" if request.path.startswith("/docs/") else ""
+    styles = " 'unsafe-inline'" if request.path.startswith("/docs/") else f" 'nonce-{csp_nonce()}'"
     return PAGE_POLICY.format(nonce=csp_nonce(), sockets=sockets, styles=styles)
 
 

@@ -23,6 +23,27 @@ class Problem:
     remedy: str
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an editor shows while somebody types: what a send must give, what is read of the person, what is wrong."""
+
+    variables: list[str]
+    person: list[str]
+    problems: list[Problem]
+    notes: tuple[str, ...] = ()
+
+
+def look(parts: Mapping[str, str], email_format: str = HTML) -> Look:
+    """The look of unsaved texts. Parts that cannot be read yet contribute their problem and nothing else."""
+    problems = validate(parts, email_format)
+    broken = {problem.part for problem in problems}
+    compiled_parts = [Part(name, parts.get(name) or "") for name in PARTS if name not in broken]
+    variables = sorted(frozenset().union(*(part.variables for part in compiled_parts)))
+    person = sorted({".".join(path) for part in compiled_parts for path in part.recipient_paths})
+    notes = () if EMAIL_HTML in broken else made(parts.get(EMAIL_HTML) or "", email_format).notes
+    return Look(variables, person, problems, notes)
+
+
 def validate(parts: Mapping[str, str], email_format: str = HTML) -> list[Problem]:
     """Everything wrong with these parts (names as in TemplateVersion): the first problem of each. Empty: they can be saved."""
     problems = [

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from tasks import compose
-from tasks.audience.recipients import Person
 from tasks.database import reading
 from tasks.errors import CarillonError
 from tasks.models import Broadcast, Delivery, Notification, Recipient, Template, TemplateVersion
 from tasks.models.types import AnyRow
 from tasks.models.words import OUTSIDE_CHANNELS, SKIPPED
 from tasks.render import CompiledVersion, compiled
+from tasks.rendering.names import RECIPIENT_FIELDS
 from tasks.rendering.version import Rendered
 
 MOST = 1_000  # sends that a draft is tried with
@@ -146,7 +146,7 @@ def _one(
     report: Report, send: AnyRow, channels: tuple[str, ...], draft: CompiledVersion, current: CompiledVersion | None
 ) -> set[str]:
     """Try one send. Returns the names that it gave."""
-    data, person = {**(send.shared or {}), **(send.own_data or {})}, person_of(send)
+    data, person = {**(send.shared or {}), **(send.own_data or {})}, person_of(send, send.recipient_fields or {})
     parts = compose.parts_of(channels)
     report.tried += 1
     outcome = written(draft, data, person, parts)
@@ -160,15 +160,11 @@ def _one(
     return set(data)
 
 
-def person_of(send: AnyRow) -> dict[str, Any]:
-    """The fields of a send's person: as they were read when it was sent, and the others as they are now."""
-    now = Person(
-        send.recipient_id, send.external_id, send.name, send.email, send.phone, send.locale, send.timezone, send.country,
-        send.attributes,
-    ).fields()
-    then = send.recipient_fields or {}
-    attributes = {**(now.get("attributes") or {}), **(then.get("attributes") or {})}
-    return {**now, **then, "attributes": attributes}
+def person_of(known: Any, then: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a person (a recipient, or a row of one): as they were read `then`, and the others as they are now."""
+    attributes = {**(known.attributes or {}), **(then.get("attributes") or {})}
+    now = {name: getattr(known, name) for name in RECIPIENT_FIELDS if name not in ("id", "attributes")}
+    return {"id": known.external_id, **now, **then, "attributes": attributes}
 
 
 def written(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import func, select, update
 
-from tasks.drafts import Problem, draft, preview, refuse_problems, validate, variables
+from tasks.drafts import Look, Problem, draft, look, preview, refuse_problems, validate, variables
 from tasks.errors import InvalidTemplate
 from tasks.extensions import db
 from tasks.models import Template, TemplateVersion
@@ -14,8 +14,8 @@ from tasks.rendering.limits import EMAIL_HTML, PARTS
 from tasks.rendering.mail.made import HTML, made
 
 __all__ = [
-    "Problem", "check_slug", "check_type", "create", "draft", "preview", "same", "save_version", "validate", "variables",
-    "written",
+    "Look", "Problem", "check_slug", "check_type", "create", "draft", "look", "preview", "same", "save_version", "validate",
+    "variables", "written",
 ]
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

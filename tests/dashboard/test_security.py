@@ -36,7 +36,7 @@ def test_a_page_runs_only_scripts_that_carry_its_nonce(app: Flask) -> None:
 
     assert "unsafe-inline" not in first.headers["Content-Security-Policy"]
     policy = first.headers["Content-Security-Policy"]
-    (nonce,) = re.findall(r"'nonce-([^']+)'", policy)
+    (nonce,) = set(re.findall(r"'nonce-([^']+)'", policy))
     assert first.text.count(nonce) == 2
     assert nonce not in second.text
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))

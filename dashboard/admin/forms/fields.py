@@ -112,9 +112,9 @@ def options(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
     return [SelectChoice(value, label) for value, label in pairs]
 
 
-def choice(label: str, pairs: Iterable[tuple[str, str]], *, hint: str = "") -> SelectField:
+def choice(label: str, pairs: Iterable[tuple[str, str]], *, hint: str = "", default: str | None = None) -> SelectField:
     """One of a few."""
-    return SelectField(label, choices=options(pairs), description=hint)
+    return SelectField(label, choices=options(pairs), description=hint, default=default)
 
 
 def yes_no(label: str, *, hint: str = "", default: bool = False) -> BooleanField:

@@ -1,26 +1,28 @@
 """Templates: what is sent. Saving never changes a version; it makes the next one."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from flask import request
+from flask import g, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_admin.helpers import get_form_data
 from flask_login import current_user
-from sqlalchemy import Select, select
-from werkzeug.exceptions import NotFound
+from sqlalchemy import select
 
-from dashboard.admin.forms.fields import Form, HiddenField, code, line, text, yes_no
+from dashboard.admin.desk.trying import agreed, mark_of, no_longer
+from dashboard.admin.forms.fields import Form, HiddenField, choice, code, line, place, text, yes_no
 from dashboard.admin.guard import at
 from dashboard.admin.lists.cells import cell
-from dashboard.admin.lists.listing import Listing
-from tasks import templates
-from tasks.errors import CarillonError, WrongState
+from dashboard.admin.views.template_versions import VersionPages, variables_of, versions_of
+from tasks import payloads, templates, versions
+from tasks.errors import InvalidTemplate, WrongState
 from tasks.extensions import db
 from tasks.models import Template, TemplateVersion
 from tasks.rendering.limits import PARTS
 
-LATEST = 20  # versions beside the form
+LATEST = 5  # versions beside the form
+FORMATS = (("html", "HTML"), ("mjml", "MJML"))
 
 
 class TemplateForm(Form):
@@ -38,12 +40,16 @@ class TemplateForm(Form):
     message = text("Message", required=True, rows=3, hint="In-app and push; also SMS and e-mail where those are empty.")
     sms_text = text("Text", rows=2, hint="Empty: the message.")
     email_subject = line("Subject", longest=2000, hint="Empty: the title.")
-    email_html = code("HTML part", rows=8, hint="Empty: a plain frame around the message.")
+    email_format = choice(
+        "The HTML part is written in", FORMATS, hint="MJML becomes HTML for every mail program when you save.", default="html"
+    )
+    email_html = code("HTML part", rows=8, hint="Empty: a plain frame around the message. A style block goes into its elements.")
     email_text = code("Text part", rows=4, hint="Empty: the message.")
     based_on = HiddenField()
+    confirmed = HiddenField()
 
 
-class Templates(Listing):
+class Templates(VersionPages):
     """The list of templates, their editor and their versions."""
 
     word = "template"
@@ -67,10 +73,14 @@ class Templates(Listing):
     column_searchable_list = ("slug", "name", "notification_type")
     column_default_sort = "name"
 
+    def need(self, method: str) -> str:
+        """Trying a draft is part of editing, bringing a version back is an edit."""
+        return self.edit_role if method in {"check_view", "try_view", "restore_view"} else super().need(method)
+
     def edit_form(self, obj: Template | None = None) -> TemplateForm:
         """The form, with the text of the current version."""
         version = obj.current_version if obj else None
-        parts = {name: getattr(version, name) for name in PARTS} if version else {}
+        parts = {**templates.written(version), "email_format": version.email_format} if version else {}
         return TemplateForm(get_form_data(), obj=obj, **parts, based_on=str(version.number) if version else "")
 
     def state(self, row: Template) -> dict[str, Any]:
@@ -80,46 +90,62 @@ class Templates(Listing):
     def beside(self, row: Template | None) -> Mapping[str, Any]:
         """What the editor shows beside the form."""
         if row is None:
-            return {"versions": [], "variables": [], "known_types": known_types()}
-        versions = _versions(row).order_by(TemplateVersion.number.desc()).limit(LATEST)
+            return {"versions": [], "variables": [], "known_types": known_types(), "flying": {}, "report": None}
+        latest = versions_of(row).order_by(TemplateVersion.number.desc()).limit(LATEST)
         return {
-            "versions": list(db.session.scalars(versions)), "known_types": known_types(),
-            "variables": _variables(row.current_version) if row.current_version else [],
+            "versions": list(db.session.scalars(latest)), "known_types": known_types(), "flying": versions.in_flight(row),
+            "variables": variables_of(row.current_version) if row.current_version else [], "report": g.get("template_report"),
         }
 
     def write(self, form: Any, row: Template | None) -> Template:
         """Create the template, or save its next version."""
-        parts = {name: getattr(form, name).data or "" for name in PARTS}
-        about = {name: getattr(form, name).data or "" for name in ("name", "description", "notification_type")}
+        parts, email_format = texts(form), form.email_format.data
+        _mark_all(form, parts, email_format)
+        about: dict[str, Any] = {name: getattr(form, name).data or "" for name in ("name", "description", "notification_type")}
         if row is None:
-            return templates.create(form.slug.data, **about, **parts, is_active=form.is_active.data, actor=current_user.email)
+            return templates.create(
+                form.slug.data, **about, **parts, email_format=email_format, is_active=form.is_active.data,
+                actor=current_user.email,
+            )
+        _try(form, row, parts, email_format)
         _refuse_overtaken(form, row)
         for name, value in about.items():
             setattr(row, name, value)
         row.is_active = form.is_active.data
-        templates.save_version(row, **parts, actor=current_user.email)
+        templates.save_version(row, **parts, email_format=email_format, actor=current_user.email)
         return row
 
     def saved(self, row: Template, created: bool) -> str:
         """Which version it is now."""
-        return f"Saved {row.slug} as version {row.current_version.number}." if row.current_version else f"Saved {row.slug}."
+        said = f"Saved {row.slug} as version {row.current_version.number}." if row.current_version else f"Saved {row.slug}."
+        report: payloads.Report | None = g.get("template_report")
+        return f"{said} {tried_words(report)}" if report and report.tried else said
 
     def after_save(self, row: Template) -> str:
         """Stay with the template."""
         return str(self.get_url(".edit_view", id=row.id))
 
-    @at("/versions/")
-    def versions_view(self) -> ResponseReturnValue:
-        """One version as it was written, for ever."""
-        row = self.get_one(request.args.get("id", ""))
-        number = request.args.get("number", 0, type=int)
-        version = db.session.scalar(_versions(row).where(TemplateVersion.number == number))
-        if version is None:
-            raise NotFound("There is no such version.")
-        return str(self.render(
-            "admin/templates/version.html", row=row, version=version, variables=_variables(version),
-            return_url=self.get_url(".edit_view", id=row.id),
-        ))
+    @at("/check/", methods=("POST",))
+    def check_view(self) -> ResponseReturnValue:
+        """What the texts of a draft ask for and what is wrong with them, as JSON, while somebody types."""
+        given = request.get_json()
+        parts = {name: str(given.get(name) or "") for name in PARTS}
+        return jsonify(asdict(templates.look(parts, str(given.get("email_format") or "html"))))
+
+    @at("/try/", methods=("POST",))
+    def try_view(self) -> ResponseReturnValue:
+        """A draft, tried with the last real sends; nothing is saved."""
+        row, form = self.get_one(request.args.get("id", "")), TemplateForm(get_form_data())
+        problem, report, template_id = "", None, row.id
+        try:
+            draft = templates.draft(texts(form), form.email_format.data)
+            db.session.rollback()  # nothing is held open while the texts are written
+            report = payloads.tried(template_id, draft)
+        except InvalidTemplate as error:
+            problem = str(error)
+        row = self.get_one(str(template_id))
+        back = self.get_url(".edit_view", id=row.id)
+        return str(self.render("admin/templates/tried.html", row=row, report=report, problem=problem, return_url=back))
 
 
 def known_types() -> list[str]:
@@ -127,15 +153,42 @@ def known_types() -> list[str]:
     return list(db.session.scalars(select(Template.notification_type).distinct().order_by(Template.notification_type)))
 
 
-def _versions(row: Template) -> Select[TemplateVersion]:
-    return select(TemplateVersion).where(TemplateVersion.template_id == row.id)
+def texts(form: Any) -> dict[str, Any]:
+    """The texts of the form, part by part, with line ends as programs write them."""
+    return {name: (getattr(form, name).data or "").replace("\r\n", "\n") for name in PARTS}
 
 
-def _variables(version: TemplateVersion) -> list[str]:
-    try:
-        return templates.variables(version)
-    except CarillonError:  # a version of a time when more was allowed
-        return []
+def tried_words(report: payloads.Report) -> str:
+    """One sentence about a draft tried with real sends."""
+    sends = f"the last {report.tried:,} sends" if report.tried > 1 else "the last send"
+    if not report.failing:
+        return f"Tried with {sends}: {'all of them work' if report.tried > 1 else 'it works'}."
+    return f"Of {sends}, {report.failing:,} would now fail."
+
+
+def _mark_all(form: Any, parts: Mapping[str, str], email_format: str) -> None:
+    """Put what is wrong with each part beside it; the first one is raised."""
+    found = [
+        InvalidTemplate(one.message, field=one.part, remedy=one.remedy, line=one.line, column=one.column)
+        for one in templates.validate(parts, email_format)
+    ]
+    for error in found[1:]:
+        place(form, error)
+    if found:
+        raise found[0]
+
+
+def _try(form: Any, row: Template, parts: Mapping[str, str], email_format: str) -> None:
+    """Stop the first press where real sends would fail that work now; the second press on the same texts goes through."""
+    if row.current_version and templates.same(row.current_version, parts, email_format):
+        return
+    template_id, draft = row.id, templates.draft(parts, email_format)
+    db.session.rollback()  # nothing is held open while the texts are written
+    g.template_report = report = payloads.tried(template_id, draft)
+    mark = mark_of(template_id, {**parts, "email_format": email_format})
+    if report.broken and not agreed(form.confirmed.data, mark):
+        form.confirmed.raw_data, form.confirmed.data = [mark], mark
+        raise no_longer(report)
 
 
 def _refuse_overtaken(form: Any, row: Template) -> None:

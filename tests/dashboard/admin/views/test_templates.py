@@ -23,6 +23,7 @@ def editor(browse: Callable[[str], Browser]) -> Browser:
 def edit(browser: Browser, template: Template, **fields: str):
     page = browser.get(f"/admin/templates/edit/?id={template.id}").text
     kept = {name: value_of(page, name) for name in (*NEW, "based_on", "sms_text", "email_html") if name != "is_active"}
+    kept["email_format"] = template.current_version.email_format
     return browser.post(f"/admin/templates/edit/?id={template.id}", {**kept, "is_active": "y", **fields})
 
 
