@@ -161,10 +161,10 @@ def close() -> None:
 
 
 @contextmanager
-def reading() -> Iterator[Connection]:
-    """A connection for reading only; it goes back to the pool at the end."""
-    engine: Engine = current_app.extensions.get("carillon.reader") or db.engine
-    with engine.connect() as connection:
+def reading(*, in_transaction: bool = False) -> Iterator[Connection]:
+    """A connection for reading only; it goes back to the pool at the end. `in_transaction`: for what is SET LOCAL."""
+    reader: Engine | None = None if in_transaction else current_app.extensions.get("carillon.reader")
+    with (reader or db.engine).connect() as connection:
         yield connection
 
 

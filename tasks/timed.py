@@ -46,7 +46,7 @@ def hurried(seconds: float) -> Iterator[Connection]:
     It may be used for one more statement after that only through another `hurried`.
     """
     deadline = Deadline(seconds)
-    with reading() as connection:
+    with reading(in_transaction=True) as connection:
         try:
             if connection.dialect.name == "sqlite":
                 with _watched(connection, deadline):
