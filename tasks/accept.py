@@ -1,7 +1,7 @@
 """Above the queue: render, route, record. One transaction, the same few statements for one person or a thousand."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,12 +62,14 @@ class Batch:
 
 
 def accept(
-    requests: Sequence[SendRequest], plan: Plan, context: Mapping[str, Any], options: SendOptions, hold: Hold | None = None
+    requests: Sequence[SendRequest], plan: Plan, context: Mapping[str, Any], options: SendOptions, hold: Hold | None = None,
+    also: Callable[[Connection, Sequence[int]], None] | None = None,
 ) -> Batch:
     """Record the messages of `requests` (at most 1,000), or nothing at all where the database fails.
 
     A bad recipient or a failing rendering becomes a Rejected and stops nobody else, except that a call for one person raises it:
     then nothing is written, not even the person. With `hold` the open deliveries are leased to this process from birth.
+    `also` writes what belongs to the new notifications, in their transaction.
     """
     shared = plain(context)
     descriptions = [described(request.user) for request in requests]
@@ -81,6 +83,8 @@ def accept(
         if len(entries) == 1 and isinstance(entries[0], CarillonError):
             raise entries[0]
         batch = _record(connection, plan, entries, requests, options, hold)
+        if also is not None:
+            also(connection, batch.notification_pks)
         _keep(connection, options, batch)
         return batch
 

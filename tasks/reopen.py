@@ -1,6 +1,6 @@
 """A round's rows go back into the queue, page by page: what of a broadcast did not get through is tried again.
 
-No row that was sent can be moved: `_RETURN`, the only statement that moves any, asks for the very states that it moves from.
+No row that was sent can be moved: `_RETURN`, the only statement here that moves any, asks for the very states it moves from.
 A page is one transaction with its counters and the round's cursor, and a row that was moved carries the round's number, so a
 crash half-way neither loses nor doubles one. The delivery stays the same: its earlier attempts stay, under their own rounds.
 """
@@ -30,7 +30,13 @@ UNLESS_ASKED = (BOUNCED,)  # only where they are named: the address itself is ba
 STALE = frozenset({"render_failed", "recipient_inactive", "recipient_deleted"})  # their messages lack what is known of them now
 IN_TROUBLE = frozenset({FAILED, UNKNOWN, BOUNCED})  # those that a partial index holds
 
-# The one statement that moves a delivery of an earlier round. The token goes, so that a late answer of that round finds nothing.
+# What a delivery is that waits once more. The token goes, so that a late answer of the earlier round finds nothing.
+WAITING: dict[str, Any] = {
+    "state": QUEUED, "reason": "", "detail": "", "provider": "", "attempt_count": 0, "reap_count": 0,
+    "next_attempt_at": db_clock(), "lease_token": None, "lease_until": None, "leased_by": None, "handed_at": None,
+    "closed_at": None, "receipt_at": None,
+}
+# The one statement that moves deliveries of an earlier round (tasks.resend moves a single one).
 _RETURN = (
     update(Delivery)
     .where(
@@ -41,22 +47,7 @@ _RETURN = (
         Delivery.channel != IN_APP,
         Delivery.round < bindparam("p_round"),
     )
-    .values(
-        state=QUEUED,
-        round=bindparam("p_round"),
-        reason="",
-        detail="",
-        provider="",
-        attempt_count=0,
-        reap_count=0,
-        next_attempt_at=db_clock(),
-        expires_at=bindparam("p_expires"),
-        lease_token=None,
-        lease_until=None,
-        leased_by=None,
-        handed_at=None,
-        closed_at=None,
-    )
+    .values(**WAITING, round=bindparam("p_round"), expires_at=bindparam("p_expires"))
     .returning(Delivery.channel)
 )
 

@@ -117,6 +117,23 @@ def finish(broadcast_pk: int, chosen: Sequence[Choice], actor: str, *, options: 
     return found
 
 
+def begin_for_one(connection: Connection, broadcast_pk: int, choice: Choice, actor: str) -> AnyRow | None:
+    """A round for a single delivery, which the caller puts back into the queue in this transaction.
+
+    Returns the round's number and expires_at. None where the broadcast is not completed, or somebody starts a round just now.
+    """
+    broadcast, base = _broadcast(connection, broadcast_pk), counts.closed(connection, broadcast_pk)
+    states = base.setdefault(choice.channel or "", {})
+    states[choice.state or ""] = states.get(choice.state or "", 0) - 1
+    try:
+        found = _start(connection, broadcast, [choice], 1, actor, base)
+    except _Refused:
+        return None
+    this = (BroadcastRound.broadcast_id == broadcast_pk, BroadcastRound.number == found.number)
+    done = update(BroadcastRound).where(*this).values(opened_at=found.created_at)
+    return connection.execute(done.returning(BroadcastRound.number, BroadcastRound.expires_at)).one()
+
+
 class _Refused(Exception):
     """The transaction is rolled back, with the idempotency key that it took."""
 

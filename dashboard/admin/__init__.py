@@ -21,6 +21,7 @@ from dashboard.admin.views.preview import Preview
 from dashboard.admin.views.profile import Profile
 from dashboard.admin.views.proof import ProofPage
 from dashboard.admin.views.recipients import Recipients
+from dashboard.admin.views.resend import Resend
 from dashboard.admin.views.rules import Rules
 from dashboard.admin.views.segments import Segments
 from dashboard.admin.views.templates import Templates
@@ -52,6 +53,7 @@ def init_admin(app: Flask) -> None:
         csp_nonce_generator=csp_nonce,
     )
     admin.add_view(Finish(name="Finish the job", endpoint="admin_finish", url="/admin/finish"))
+    admin.add_view(Resend(name="Send again", endpoint="admin_resend", url="/admin/resend"))
     admin.add_view(ProofPage(name="Proof", endpoint="admin_proof", url="/admin/proof"))
     admin.add_view(Compose(name="New broadcast", endpoint="admin_compose", url="/admin/compose"))
     admin.add_view(Preview(name="Preview", endpoint="admin_preview", url="/admin/preview"))

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Flask, Response, request, url_for
 
 from dashboard.admin.display import labels, times
+from dashboard.admin.display.deciders import decider_words
 from dashboard.admin.display.navigation import navigation
 from dashboard.admin.display.story import place_time
 from dashboard.admin.forms.durations import show_duration
@@ -38,6 +39,7 @@ def init_assets(app: Flask) -> None:
     app.jinja_env.filters.update(
         short_time=times.short_time, full_time=times.full_time, ago=times.ago, for_input=times.for_input,
         clock=times.clock_in, span=times.span, duration=show_duration, number=_number, place_time=place_time,
+        localized=times.localized, decider=decider_words,
         pretty_json=_pretty_json, shell_json=_shell_json, masked=mask_any, audience_words=_audience_words,
     )
     app.after_request(_keep)

@@ -1,5 +1,6 @@
 """Times in the operator's own zone, with the zone named."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -7,6 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from flask_login import current_user
 
 from tasks.models.types import utcnow
+
+SAID = re.compile(r"\b(\d{4}-[01]\d-[0-3]\d [0-2]\d:[0-5]\d:[0-5]\d) UTC\b")
 
 
 @cache
@@ -119,6 +122,18 @@ def parse_local(text: str) -> datetime:
 def for_input(value: datetime) -> str:
     """An aware time as a `datetime-local` input wants it, to the minute, in the operator's zone."""
     return local(value).replace(tzinfo=None).isoformat(timespec="minutes")
+
+
+def localized(text: str) -> str:
+    """A sentence of the sender, whose times are in UTC and say so, with these times in the operator's zone, named."""
+
+    def here(found: re.Match[str]) -> str:
+        try:
+            return full_time(datetime.fromisoformat(f"{found[1]}+00:00"))
+        except (ValueError, OverflowError):  # it only looks like one
+            return found[0]
+
+    return SAID.sub(here, text)
 
 
 def in_minutes(minutes: int) -> datetime:

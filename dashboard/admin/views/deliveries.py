@@ -3,18 +3,25 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flask import request
+from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from dashboard.admin.display.labels import CHANNEL_LABELS, reason_words, state_label
+from dashboard.admin.display.mail_page import mail_page
+from dashboard.admin.display.timeline import timeline
+from dashboard.admin.guard import at
 from dashboard.admin.lists.cells import cell
 from dashboard.admin.lists.exported import Exported
 from dashboard.admin.lists.filters import Filter, FilterError, Options, equals
 from dashboard.admin.lists.keyset import Columns
 from dashboard.admin.lists.log_filters import BROADCAST, RECIPIENT, SINCE, TEMPLATE, TEST, TYPE, UNTIL
+from tasks.as_sent import as_sent, html_of
 from tasks.channels import PROVIDERS
+from tasks.explain import explain
 from tasks.extensions import db
-from tasks.models import Attempt, Delivery, Notification, TemplateVersion
+from tasks.models import Attempt, AuditEntry, Delivery, Notification, TemplateVersion
 from tasks.models.delivery import DUE, ENDED_BADLY, IN_HAND
 from tasks.models.words import (
     BOUNCED,
@@ -22,7 +29,6 @@ from tasks.models.words import (
     DUE_STATES,
     EXPIRED,
     FAILED,
-    OPEN_STATES,
     REASONS,
     SENDING,
     STATES,
@@ -33,6 +39,7 @@ RARE = frozenset({FAILED, UNKNOWN, BOUNCED, EXPIRED, CANCELLED})  # an index hol
 STATE_OF = {
     "render_failed": FAILED, "poison": FAILED, "gave_up": FAILED, "refused": FAILED, "expired": EXPIRED, "cancelled": CANCELLED,
 }
+MOST_COPIES = 50
 MOST_ATTEMPTS = 200  # shown on one page: a person with many devices has one a device and try
 
 
@@ -122,11 +129,24 @@ class Deliveries(Exported):
         return query.join(Delivery.notification) if any(one.of_message for one in chosen) else query
 
     def details(self, row: Delivery) -> Mapping[str, Any]:
-        """The attempts, and the message's other channels."""
+        """Its story, the exact texts that went out, and why each channel rang or did not."""
         attempts = select(Attempt).where(Attempt.delivery_id == row.pk).order_by(Attempt.id).limit(MOST_ATTEMPTS)
         same = select(Delivery).where(Delivery.notification_id == row.notification_id, Delivery.pk != row.pk)
+        copies = select(Notification).where(Notification.resent_from == row.notification_id).order_by(Notification.pk)
+        found, tried = explain(row.notification.id), list(db.session.scalars(attempts))
         return {
-            "attempts": list(db.session.scalars(attempts)), "others": list(db.session.scalars(same.order_by(Delivery.pk))),
-            "is_open": row.state in OPEN_STATES,
+            "moments": timeline(row, tried, pressed(row.pk), list(db.session.scalars(copies.limit(MOST_COPIES)))),
+            "deliveries": {one.channel: one for one in [*db.session.scalars(same), row]},
+            "channels": found["channels"] if found else [], "sent": as_sent(row.notification, row.channel),
         }
 
+    @at("/html/")
+    def html_view(self) -> ResponseReturnValue:
+        """An e-mail's HTML part, for the frame of its delivery's page."""
+        return mail_page(html_of(self.get_one(request.args.get("id", ""))))
+
+
+def pressed(pk: int) -> list[AuditEntry]:
+    """That somebody sent a delivery again."""
+    query = select(AuditEntry).where(AuditEntry.object_type == "delivery", AuditEntry.object_id == str(pk))
+    return list(db.session.scalars(query.where(AuditEntry.action == "resend").order_by(AuditEntry.id).limit(MOST_COPIES)))

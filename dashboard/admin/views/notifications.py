@@ -14,6 +14,8 @@ from tasks.explain import explain
 from tasks.extensions import db
 from tasks.models import Delivery, Notification, TemplateVersion
 
+MOST_COPIES = 50
+
 
 class Notifications(LogListing):
     """The list of messages, and one page each."""
@@ -43,4 +45,8 @@ class Notifications(LogListing):
         """Its deliveries by channel, and what became of every channel, in words."""
         own = db.session.scalars(select(Delivery).where(Delivery.notification_id == row.pk))
         found = explain(row.id)
-        return {"deliveries": {one.channel: one for one in own}, "channels": found["channels"] if found else []}
+        copies = select(Notification).where(Notification.resent_from == row.pk).order_by(Notification.pk).limit(MOST_COPIES)
+        return {
+            "deliveries": {one.channel: one for one in own}, "channels": found["channels"] if found else [],
+            "copies": list(db.session.scalars(copies)),
+        }

@@ -8,6 +8,7 @@ from flask import Flask, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.admin.desk.preview_json import shown_json, survey_json
+from dashboard.admin.display.mail_page import mail_page
 from dashboard.admin.forms.looked_at import LookedAt, read_force, read_subject
 from dashboard.admin.guard import Page, at
 from tasks.audience import segments
@@ -16,13 +17,6 @@ from tasks.errors import CarillonError
 from tasks.extensions import db
 from tasks.preview.shown import finished, show
 from tasks.preview.survey import CAP, Survey, survey
-
-# An e-mail as it will be read, in a frame of its own: its styles may run, and nothing else. No script, no form, no picture from
-# elsewhere (a remote one would tell its owner that somebody looks), and no reach into the page around it.
-MAIL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'; sandbox"
-)
 
 
 class Preview(Page):
@@ -53,10 +47,7 @@ class Preview(Page):
     @at("/mail/", methods=("POST",))
     def mail(self) -> ResponseReturnValue:
         """An e-mail's HTML, as this panel was given it, under a policy that lets it do nothing but look."""
-        answer = Response(request.form.get("html", ""), mimetype="text/html")
-        answer.headers["Content-Security-Policy"] = MAIL_POLICY
-        answer.headers["X-Frame-Options"] = "SAMEORIGIN"
-        return answer
+        return mail_page(request.form.get("html", ""))
 
     @at("/audience/", methods=("POST",))
     def audience(self) -> ResponseReturnValue:

@@ -99,7 +99,7 @@ def test_a_notification_links_its_channels(log: Browser) -> None:
 
     page = words(log.get(f"/admin/notifications/details/?id={row.pk}").text)
 
-    assert "E-mail In doubt It was handed over and the answer never came" in page
+    assert "E-mail In doubt The provider It was handed over and the answer never came" in page
     assert "In-app Sent" in page
 
 
