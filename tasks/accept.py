@@ -114,8 +114,10 @@ def _record(
 ) -> Batch:
     good = [entry for entry in entries if isinstance(entry, Entry)]
     expires_in = options.expires_in if options.expires_in is not None else plan.policy.expires_after
-    is_test = options.rights is not None and options.rights.is_test
-    rows = record(connection, plan, good, expires_in=expires_in, priority=options.priority, hold=hold, is_test=is_test)
+    rows = record(
+        connection, plan, good, expires_in=expires_in, priority=options.priority, hold=hold, is_test=options.is_test,
+        is_trial=options.trial,
+    )
     batch, written = Batch([]), iter(zip(good, rows, strict=True))
     for entry, request in zip(entries, requests, strict=True):
         if isinstance(entry, CarillonError):
@@ -126,11 +128,11 @@ def _record(
         batch.notification_pks.append(row.pk)
         batch.channels.update(kept.channel for kept in row.deliveries if kept.state in {QUEUED, SENDING})
         if hold:
-            batch.work.extend(_work(plan, entry, row, is_test))
+            batch.work.extend(_work(plan, entry, row, options))
     return batch
 
 
-def _work(plan: Plan, entry: Entry, row: Recorded, is_test: bool) -> list[Work]:
+def _work(plan: Plan, entry: Entry, row: Recorded, options: SendOptions) -> list[Work]:
     return [
         Work(
             kept.pk,
@@ -148,7 +150,8 @@ def _work(plan: Plan, entry: Entry, row: Recorded, is_test: bool) -> list[Work]:
                 data=entry.data or {},
                 attempt=1,
             ),
-            is_test=is_test,
+            is_test=options.is_test,
+            is_trial=options.trial,
         )
         for kept in row.deliveries
         if kept.state == SENDING

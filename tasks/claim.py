@@ -36,6 +36,7 @@ _ROWS = (
         Delivery.notification_id,
         Notification.own_data.label("own_data"),
         Notification.is_test,
+        Notification.is_trial,
         Notification.channel.label("forced"),
         Notification.recipient_fields,
         Recipient.id.label("person_pk"),
@@ -204,7 +205,7 @@ def _work(
     how = shared.policies[row.version_id]
     return Work(
         row.delivery_pk, row.broadcast_id, channel, row.attempt_count, how, message, problem, detail, row.round, bool(got),
-        row.is_test,
+        row.is_test, row.is_trial,
     )
 
 
@@ -234,7 +235,7 @@ def _problem(row: AnyRow, channel: str, person: Person, shared: _Shared) -> str:
     """Why a person cannot get it any more: much may have changed since it was routed."""
     if row.deleted_at is not None:
         return "recipient_deleted"
-    if not row.is_active:
+    if not row.is_active and not row.is_trial:  # an operator's own row is off for everything else
         return "recipient_inactive"
     how = shared.policies[row.version_id]
     if row.opted_out and not how.mandatory:

@@ -136,11 +136,11 @@ class _Flow:
         switch_off(known.dead)
 
     def _launch(self, going: Sequence[Work]) -> None:
-        real = [entry for entry in going if not entry.is_test]
+        real = [entry for entry in going if not entry.is_simulated]
         if real:
             call = partial(self._provider.send, _messages(real))
             self._flying = (real, utcnow(), self._thread.submit(call).result if self._thread else call)
-        tests = [entry for entry in going if entry.is_test]
+        tests = [entry for entry in going if entry.is_simulated]
         if tests:
             known = answers(channels.stand_in(), tests, utcnow(), channels.stand_in().send(_messages(tests)), self._permit)
             self._close(replace(known, dead=()))  # the simulator speaks of devices that are real

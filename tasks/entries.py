@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -31,6 +31,7 @@ class SendRequest:
     user: object
     context: Mapping[str, Any] = field(default_factory=dict)
     channels: tuple[str, ...] | None = None
+    read_as: Mapping[str, Any] | None = None  # a test send's: the template reads this person, and `user` gets the message
 
 
 def prepare(
@@ -42,6 +43,8 @@ def prepare(
     `at_once`: what this call sends itself looks now at who is online; what is queued is looked at when it is claimed.
     """
     people = resolve(connection, descriptions, with_reach=plan.notification_type)
+    if options.trial:  # an operator's own row is off for everything else
+        people = [found if isinstance(found, CarillonError) else replace(found, is_active=True) for found in people]
     online = _online(plan, people) if at_once else set()
     entries: list[Entry | CarillonError] = [
         found if isinstance(found, CarillonError) else _entry(plan, found, shared, request, options, found.pk in online)
@@ -110,7 +113,7 @@ def _entry(
     ringing = [decision.channel for decision in decisions if decision.state == QUEUED]
     try:
         data = {**shared, **plain(request.context)} if request.context else shared
-        fields = snapshot(plan.version, person.fields())
+        fields = snapshot(plan.version, person.fields() if request.read_as is None else request.read_as)
         rendered = plan.version.render(data, fields or {}, compose.parts_of(ringing))
     except CarillonError as error:
         return error

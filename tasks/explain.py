@@ -102,7 +102,7 @@ def _inbox(is_test: bool) -> Why:
 def _in_app(message: Notification, row: Delivery) -> Why:
     if row.state not in {SENT, DELIVERED}:
         return _ended(row)
-    if message.is_test:
+    if message.is_test and not message.is_trial:
         return "test", "A test key sent it: it is on record, and kept out of the person's inbox.", None
     if message.deleted_at:
         return "deleted", f"It was in the inbox until {_at(message.deleted_at)}, when it was deleted.", None
@@ -142,7 +142,7 @@ def _waiting(message: Notification, row: Delivery) -> Why:
     return (
         _held(message, now)
         or (_unread(due) if later and row.unless == READ else None)
-        or (None if message.is_test else _down(_provider(row.channel, is_test=False)))
+        or (None if message.is_test and not message.is_trial else _down(_provider(row.channel, is_test=False)))
         or (_later(row, due) if later else None)
         or _in_line(message)
     )

@@ -50,7 +50,7 @@ class SendOptions:
     `priority` 0 is first, 9 last; a repeated `idempotency_key` gets the first answer
     again, within its `idempotency_scope`, if `body_hash` is the same; `actor` is who sends, for the audit. `reply` makes the
     HTTP answer (status, text) that is kept with the key, of the answers for people or of a broadcast's (number, state);
-    `rights` are those of the key that sends.
+    `rights` are those of the key that sends. `trial`: an operator's test send (tasks.trial), which leaves and counts nowhere.
 
     Broadcasts only: `send_at` starts it later, an aware time, or a wall clock's in `timezone` (IANA); `window` ("09:00-20:00", in
     `timezone`, over midnight too) is when something of it may go out; `rate_per_minute` bounds its messages on outside channels.
@@ -79,6 +79,7 @@ class SendOptions:
     actor: str = ""
     reply: Callable[[Any], tuple[int, str]] | None = None
     rights: Rights | None = None
+    trial: bool = False
 
     def __post_init__(self) -> None:
         if self.channels is not None:
@@ -102,6 +103,11 @@ class SendOptions:
             raise InvalidOption(
                 "The idempotency key is empty or too long.", field="idempotency_key", remedy="Give 1 to 255 characters."
             )
+
+    @property
+    def is_test(self) -> bool:
+        """True for what counts in no figure: a test key's messages, and an operator's test send."""
+        return self.trial or (self.rights is not None and self.rights.is_test)
 
     @property
     def starts_at(self) -> datetime | None:

@@ -70,19 +70,20 @@ def record(
     priority: int | None = None,
     hold: Hold | None = None,
     is_test: bool = False,
+    is_trial: bool = False,
 ) -> list[Recorded]:
     """Write the rows of `entries`, in order. The in-app row is always written, whatever the decisions say.
 
-    `expires_in`, in seconds, bounds how long the outside channels may try. A message that `is_test` is kept out of the person's
-    inbox. Returns the new rows, one for each entry.
+    `expires_in`, in seconds, bounds how long the outside channels may try. A message that `is_test`, unless it
+    `is_trial`, is kept out of the person's inbox. Returns the new rows, one for each entry.
     """
     if not entries:
         return []
-    pks = _insert(connection, Notification, [_notification(plan, entry, is_test) for entry in entries])
+    pks = _insert(connection, Notification, [_notification(plan, entry, is_test, is_trial) for entry in entries])
     rows = [
         row
         for pk, entry in zip(pks, entries, strict=True)
-        for row in _deliveries(pk, entry, plan.policy.priority if priority is None else priority, hold, is_test)
+        for row in _deliveries(pk, entry, plan.policy.priority if priority is None else priority, hold, is_test and not is_trial)
     ]
     found: dict[int, list[Kept]] = {pk: [] for pk in pks}
     for after, some in _by_moment(rows):
@@ -120,7 +121,7 @@ _CLOCKED: dict[Any, dict[str, Any]] = {
 }
 
 
-def _notification(plan: Plan, entry: Entry, is_test: bool) -> dict[str, Any]:
+def _notification(plan: Plan, entry: Entry, is_test: bool, is_trial: bool) -> dict[str, Any]:
     return {
         "recipient_id": entry.person.pk,
         "template_version_id": plan.version_id,
@@ -131,12 +132,13 @@ def _notification(plan: Plan, entry: Entry, is_test: bool) -> dict[str, Any]:
         "channel": entry.channel,
         "created_at": utcnow(),
         "is_test": is_test,
-        "deleted_at": utcnow() if is_test else None,
+        "is_trial": is_trial,
+        "deleted_at": utcnow() if is_test and not is_trial else None,
     }
 
 
 def _deliveries(
-    pk: int, entry: Entry, priority: int, hold: Hold | None, is_test: bool
+    pk: int, entry: Entry, priority: int, hold: Hold | None, is_simulated: bool
 ) -> list[tuple[int, dict[str, Any]]]:
     now = utcnow()
     base = {
@@ -152,7 +154,7 @@ def _deliveries(
         "lease_until": None,
         "handed_at": None,
     }
-    provider = "simulator" if is_test else "socketio"
+    provider = "simulator" if is_simulated else "socketio"
     rows = [(0, {**base, "channel": IN_APP, "state": SENT, "reason": "", "provider": provider, "closed_at": now})]
     for decision in entry.decisions:
         row = {**base, "channel": decision.channel, "state": decision.state, "reason": decision.reason}

@@ -1,7 +1,7 @@
 """A leased delivery with all that sending it takes; and what the provider's outcomes make of its row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import update
@@ -20,8 +20,8 @@ from tasks.plan import Policy
 class Work:
     """One leased delivery with all that its provider and its ledger row need.
 
-    `problem`: a reason why it cannot go. `reached`: an earlier attempt got through to some of its targets. `is_test`: the
-    simulator gets it, whatever provider the channel has.
+    `problem`: a reason why it cannot go. `reached`: an earlier attempt got through to some of its targets. `is_test`: it
+    counts in no figure, and the simulator gets it, whatever provider the channel has; unless it `is_trial`: then it leaves.
     """
 
     delivery_id: int
@@ -35,6 +35,12 @@ class Work:
     round: int = 1
     reached: bool = False
     is_test: bool = False
+    is_trial: bool = False
+
+    @property
+    def is_simulated(self) -> bool:
+        """True where nothing leaves."""
+        return self.is_test and not self.is_trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ def answers(
     down = health.report(provider, outcomes, permit)
     together = list(zip(batch, outcomes, strict=True))
     return Answers(
-        [_result(entry, outcome, provider, down) for entry, outcome in together],
+        [replace(_result(entry, outcome, provider, down), is_test=entry.is_test) for entry, outcome in together],
         [line for entry, outcome in together for line in _tries(entry, outcome, provider, started)],
         [result for outcome in outcomes for result in outcome.results if result.dead_target],
         bool(health.failing(outcomes)),
@@ -87,7 +93,8 @@ def _result(entry: Work, outcome: Outcome, provider: Channel, down: bool) -> Res
 def impossible(entry: Work) -> Result:
     """The end of a row that cannot go at all."""
     state = FAILED if entry.problem == "render_failed" else SKIPPED
-    return Result(entry.delivery_id, entry.broadcast_id, entry.channel, state, entry.problem, entry.detail, spent=False)
+    kept = (entry.delivery_id, entry.broadcast_id, entry.channel)
+    return Result(*kept, state, entry.problem, entry.detail, spent=False, is_test=entry.is_test)
 
 
 def _tries(entry: Work, outcome: Outcome, provider: Channel, started: datetime) -> list[Try]:

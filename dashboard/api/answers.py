@@ -65,7 +65,7 @@ class NotificationAnswer(BaseModel):
     message: str
     data: dict[str, Any]
     is_read: bool
-    is_test: bool = Field(description="A test key sent it: nothing left, and the inbox does not show it.")
+    is_test: bool = Field(description="No figure counts it. Of a test key nothing left; an operator's test send did.")
     created_at: datetime
     broadcast_id: UUID | None
     deliveries: list[DeliveryLogAnswer]

@@ -22,7 +22,10 @@ RESPONSE_LIMIT = 2_000  # characters of a provider's words that are kept
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a delivery becomes. `delay` (seconds) is for retrying and queued; `spent` is False where the try does not count."""
+    """What a delivery becomes. `delay` (seconds) is for retrying and queued; `spent` is False where the try does not count.
+
+    `is_test`: it counts in no figure.
+    """
 
     delivery_id: int
     broadcast_id: int | None
@@ -33,6 +36,7 @@ class Result:
     provider: str = ""
     delay: float | None = None
     spent: bool = True
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ log = logging.getLogger(__name__)
 
 
 def tell(results: Sequence["Result"], tries: Sequence["Try"]) -> None:
-    """Count them, and say so in the log where it listens."""
-    metrics.closed((result.channel, result.state) for result in results)
-    metrics.tried((entry.provider, entry.outcome, entry.duration_ms) for entry in tries)
+    """Count them, but for tests, and say so in the log where it listens."""
+    tests = {result.delivery_id for result in results if result.is_test}
+    metrics.closed((result.channel, result.state) for result in results if not result.is_test)
+    metrics.tried((entry.provider, entry.outcome, entry.duration_ms) for entry in tries if entry.delivery_id not in tests)
     if log.isEnabledFor(logging.INFO):
         for result in results:
             words = {"channel": result.channel, "state": result.state, "reason": result.reason, "provider": result.provider}

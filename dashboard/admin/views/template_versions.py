@@ -121,7 +121,7 @@ class VersionPages(Listing):
 
 def versions_of(row: Template) -> Select[TemplateVersion]:
     """Every version of a template."""
-    return select(TemplateVersion).where(TemplateVersion.template_id == row.id)
+    return select(TemplateVersion).where(TemplateVersion.template_id == row.id, TemplateVersion.number > 0)
 
 
 def variables_of(version: TemplateVersion) -> list[str]:
