@@ -120,7 +120,7 @@ class VersionPages(Listing):
 
 
 def versions_of(row: Template) -> Select[TemplateVersion]:
-    """Every version of a template."""
+    """Every version of a template that an editor knows: below 0 are the texts of test sends (tasks.trial)."""
     return select(TemplateVersion).where(TemplateVersion.template_id == row.id, TemplateVersion.number > 0)
 
 
