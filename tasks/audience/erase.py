@@ -4,7 +4,8 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from tasks.database import writing
+from tasks.audience import traces
+from tasks.database import reading, writing
 from tasks.errors import UnknownRecipient
 from tasks.models import Attempt, BroadcastMember, Connection, Delivery, Device, Notification, OptOut, Recipient, SegmentMember
 from tasks.models.types import db_clock
@@ -12,11 +13,13 @@ from tasks.models.words import CANCELLED, DUE_STATES
 
 
 def erase(recipient_pk: int) -> None:
-    """Remove everything that says who a person is, in one transaction; their id is free for somebody new.
+    """Remove everything that says who a person is, wherever it stands, in one transaction; their id is free for somebody new.
 
     The emptied row stays as a tombstone, as do notifications and deliveries without their content, so that every total and every
     broadcast's proof still add up. What waits to be sent is cancelled. Raises UnknownRecipient.
     """
+    tombstone = f"deleted:{recipient_pk}"
+    left = traces.find(_known(recipient_pk), tombstone)  # every table is read once: before anybody has to wait for the lock
     own = select(Notification.pk).where(Notification.recipient_id == recipient_pk)
     mine = Delivery.notification_id.in_(own)
     with writing() as connection:
@@ -24,10 +27,11 @@ def erase(recipient_pk: int) -> None:
         found = connection.execute(
             update(Recipient)
             .where(Recipient.id == recipient_pk, Recipient.deleted_at.is_(None))
-            .values(**blank, external_id=f"deleted:{recipient_pk}", attributes={}, is_active=False, deleted_at=db_clock())
+            .values(**blank, external_id=tombstone, attributes={}, is_active=False, deleted_at=db_clock())
         ).rowcount
         if not found:
-            raise UnknownRecipient("There is no such recipient.", field="id", remedy="They may have been deleted already.")
+            raise _unknown()
+        traces.remove(connection, left)
         for table in (Device, OptOut, SegmentMember, BroadcastMember, Connection):
             connection.execute(delete(table).where(table.recipient_id == recipient_pk))
         connection.execute(
@@ -39,9 +43,22 @@ def erase(recipient_pk: int) -> None:
         connection.execute(
             update(Attempt)
             .where(Attempt.delivery_id.in_(select(Delivery.pk).where(mine)))
-            .values(target="", response="", provider_ref="")
+            .values(target="", response="", provider_ref="", device_id=None)
         )
         emptied: dict[str, Any] = {"own_title": "", "own_message": "", "own_data": {}, "recipient_fields": None}
         connection.execute(
             update(Notification).where(Notification.recipient_id == recipient_pk).values(**emptied, deleted_at=db_clock())
         )
+
+
+def _known(recipient_pk: int) -> traces.Words:
+    """What names the person. Raises UnknownRecipient where there is none any more."""
+    with reading() as connection:
+        known = select(Recipient.id).where(Recipient.id == recipient_pk, Recipient.deleted_at.is_(None))
+        if connection.execute(known).first() is None:
+            raise _unknown()
+    return traces.words_of(recipient_pk)
+
+
+def _unknown() -> UnknownRecipient:
+    return UnknownRecipient("There is no such recipient.", field="id", remedy="They may have been deleted already.")

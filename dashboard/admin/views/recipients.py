@@ -106,8 +106,7 @@ class Recipients(LogListing):
 
     def note(self, row: Recipient, changes: Mapping[str, Any], *, created: bool) -> None:
         """The audit says which personal fields changed, and not what is in them: it must outlive the person's data."""
-        plain = {"external_id", "is_active"}
-        masked = {field: values if field in plain else ["…", "…"] for field, values in changes.items()}
+        masked = {field: values if field == "is_active" else ["…", "…"] for field, values in changes.items()}
         super().note(row, masked, created=created)
 
     def after_save(self, row: Recipient) -> str:
