@@ -29,5 +29,8 @@ class Rule(Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
 
+    # Raised with every change; a change over another one than was read raises StaleDataError.
+    __mapper_args__ = {"version_id_col": version}
+
     def __str__(self) -> str:
         return self.notification_type

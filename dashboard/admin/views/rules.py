@@ -4,20 +4,22 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from flask import request
 from sqlalchemy import select
+from sqlalchemy.orm.exc import StaleDataError
 from wtforms import Field
 
 from dashboard.admin.display.labels import CHANNEL_LABELS
 from dashboard.admin.forms.durations import read_duration, show_duration
-from dashboard.admin.forms.fields import ChecksField, Form, choice, line, options, text, yes_no
-from dashboard.admin.lists.cells import cell
-from dashboard.admin.lists.listing import Listing
+from dashboard.admin.forms.fields import ChecksField, Form, HiddenField, choice, line, options, text, yes_no
+from dashboard.admin.views.rule_matrix import RuleMatrix, who_was_first
 from dashboard.admin.views.templates import known_types
-from tasks.errors import AlreadyExists, InvalidOption
+from tasks import rules
+from tasks.errors import AlreadyExists, InvalidOption, WrongState
 from tasks.extensions import db
 from tasks.ledger.escalation import LONGEST
 from tasks.models import Rule
-from tasks.models.words import ASK, CHANNELS, HOLD, OUTSIDE_CHANNELS, RETRY
+from tasks.models.words import ASK, HOLD, OUTSIDE_CHANNELS, RETRY
 from tasks.route import check_waiting
 from tasks.templates import check_type
 
@@ -34,7 +36,7 @@ MOST_DELAYS, LONGEST_DELAY, LONGEST_EXPIRY = 10, 86_400, 30 * 86_400  # seconds
 class RuleForm(Form):
     """A rule."""
 
-    domain_fields = {f"escalate.{name}": f"escalate_{name}" for name in OUTSIDE_CHANNELS}
+    domain_fields = {f"escalate.{name}": f"escalate_{name}" for name in OUTSIDE_CHANNELS} | {"version": "notification_type"}
 
     notification_type = line(
         "Notification type", required=True, css="input--code", list="known-types", hint="The type that templates carry."
@@ -53,10 +55,11 @@ class RuleForm(Form):
     escalate_email = line("E-mail, if not read within", hint=WAIT)
     on_unknown = choice("When it is in doubt whether it arrived", ON_UNKNOWN)
     priority = choice("Priority", PRIORITIES, hint="Who goes first when many wait.")
+    version = HiddenField()
 
 
-class Rules(Listing):
-    """The matrix of types and channels."""
+class Rules(RuleMatrix):
+    """The matrix of types and channels, and the form of everything else that a rule says."""
 
     word = "rule"
     intro = "Which channels ring for a type of notification. A type without a rule is in-app only."
@@ -68,16 +71,6 @@ class Rules(Listing):
         "notification_type", "channels", "offline_only", "escalate", "retry_delays", "expires_after", "on_unknown", "mandatory",
         "priority", "description",
     )
-    column_list = ("notification_type", "in_app", "push", "sms", "email", "policy", "updated_at")
-    column_labels = {"notification_type": "Type", "in_app": "In-app", "sms": "SMS", "email": "E-mail", "updated_at": "Changed"}
-    column_formatters = {
-        "notification_type": cell("rule_type"), **{channel: cell(f"rule_{channel}") for channel in CHANNELS},
-        "policy": cell("rule_policy"), "updated_at": cell("updated"),
-    }
-    column_sortable_list = ("notification_type", "updated_at")
-    search_hint = "Type or description"
-    column_searchable_list = ("notification_type", "description")
-    column_default_sort = "notification_type"
 
     def edit_form(self, obj: Rule | None = None) -> RuleForm:
         """The form, with durations in words."""
@@ -92,10 +85,10 @@ class Rules(Listing):
         return form
 
     def create_form(self, obj: Any = None) -> RuleForm:
-        """The form, with the usual priority."""
+        """The form, with the usual priority and the type that the matrix came from."""
         form: RuleForm = super().create_form(obj)
         if not form.priority.raw_data:
-            form.priority.data = "5"
+            form.priority.data, form.notification_type.data = "5", request.args.get("notification_type", "")
         return form
 
     def beside(self, row: Rule | None) -> Mapping[str, Any]:
@@ -109,6 +102,8 @@ class Rules(Listing):
     def write(self, form: Any, row: Rule | None) -> Rule:
         """Check and carry over every field."""
         check_type(form.notification_type.data)
+        if row is not None:
+            _refuse_overtaken(form, row)
         _refuse_second(form.notification_type.data, row)
         channels = [name for name in OUTSIDE_CHANNELS if name in form.channels.data]
         offline_only = [name for name in OUTSIDE_CHANNELS if name in form.offline_only.data]
@@ -122,7 +117,21 @@ class Rules(Listing):
         row.mandatory, row.on_unknown, row.priority = form.mandatory.data, form.on_unknown.data or None, int(form.priority.data)
         row.expires_after = expires_after
         row.retry_delays = _delays(form.retry_delays)
+        try:
+            db.session.flush()
+        except StaleDataError:
+            raise rules.overtaken() from None
         return row
+
+
+def _refuse_overtaken(form: Any, row: Rule) -> None:
+    """Two people at one rule: the second hears of the first, and may put theirs above it with one more press."""
+    if form.version.data == str(row.version):
+        return
+    form.version.raw_data, form.version.data = [str(row.version)], str(row.version)
+    raise WrongState(
+        who_was_first(row), field="notification_type", remedy="Look at the matrix; saving again puts what stands here above it."
+    )
 
 
 def _refuse_second(notification_type: str, row: Rule | None) -> None:

@@ -44,7 +44,7 @@ WRITES = {
     **{f"/admin/{page}/edit/": "editor" for page in ("templates", "rules", "segments", "recipients", "devices")},
     **{f"/admin/{page}/delete/": "editor" for page in ("rules", "segments", "devices")},
     **{f"/admin/preview/{what}": "editor" for what in ("", "mail/", "audience/")},
-    "/admin/templates/check/": "editor", "/admin/templates/try/": "editor", "/admin/templates/restore/": "editor",
+    **{f"/admin/templates/{act}/": "editor" for act in ("check", "try", "restore")}, "/admin/rules/ring/": "editor",
     "/admin/segments/count/": "editor", "/admin/deliveries/csv/": "viewer",
     "/admin/resend/send/": "sender",
     "/admin/keys/new/": "admin", "/admin/keys/revoke/": "admin", "/admin/keys/rotate/": "admin",
