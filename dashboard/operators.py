@@ -56,6 +56,31 @@ def set_password(row: Operator, password: str) -> None:
     db.session.commit()
 
 
+def change(row: Operator, *, name: str, role: str, is_active: bool, by: int | None) -> None:
+    """Change an account; the caller commits. `by` is the account that does it (None: a program).
+
+    Raises InvalidOption where it is one's own rights that would go, or the last administrator's.
+    """
+    check_role(role)
+    stays = role == "admin" and is_active
+    if row.id == by and not stays:
+        raise InvalidOption("This is your own account.", field="role", remedy="Let another administrator take your role away.")
+    if not stays and row.role == "admin":
+        _keep_an_admin(row)
+    if row.is_active and not is_active:
+        row.session_epoch += 1
+    row.name, row.role, row.is_active = name, role, is_active
+
+
+def _keep_an_admin(row: Operator) -> None:
+    # The administrators' rows are locked first: of two who demote each other at once, the second sees what the first did.
+    admins = (Operator.role == "admin", Operator.is_active)
+    same = update(Operator).where(*admins).values(role=Operator.role)
+    db.session.execute(same, execution_options={"synchronize_session": False})
+    if not db.session.scalar(select(func.count()).select_from(Operator).where(*admins, Operator.id != row.id)):
+        raise InvalidOption("This is the last administrator.", field="role", remedy="Make somebody else an administrator first.")
+
+
 def check_role(role: str) -> None:
     """Raise InvalidOption where there is no such role."""
     if role not in ROLES:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from dashboard import environment
 from tasks import database, live
 from tasks.config import settings
 from tasks.extensions import socketio
@@ -86,11 +87,19 @@ def _not_of_closed_sockets(found: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(found)
 
 
+def _note_settings() -> None:
+    try:
+        environment.note_settings(settings())
+    except SQLAlchemyError as error:  # the process serves all the same; the next start will find the change
+        log.warning("changed settings could not be noted: %s", str(error).partition("\n")[0])
+
+
 def begin(app: Flask) -> WebProcess:
     """Start what this process needs beside its requests: the embedded worker where the settings say so, else a pulse."""
     with app.app_context():
         embedded = settings().embedded_worker
         app.extensions["carillon.kind"] = "embedded" if embedded else "web"
+        _note_settings()
     pulse = Worker(app, embedded=True) if embedded else Pulse(app)
     pulse.start()
     return WebProcess(app, pulse)

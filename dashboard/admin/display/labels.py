@@ -28,6 +28,13 @@ ROLE_WORDS: Final = {
     "sender": "Sender: also starts and stops broadcasts",
     "admin": "Admin: also manages API keys and operators",
 }
+# What people ask before they give somebody a role, and the least role that may do it (test_guard.py holds every page to its own).
+RIGHTS: Final = (
+    ("See every page, log and audit entry; keep their own profile", "viewer"),
+    ("Change templates, rules, segments, recipients and devices; restore an older state of them", "editor"),
+    ("Compose, approve, start, pause and cancel broadcasts; finish the job; send tests", "sender"),
+    ("Make and revoke API keys and webhooks; add accounts and change their roles", "admin"),
+)
 SCOPE_WORDS: Final = {
     "send": "send: notify one person or many",
     "broadcast": "broadcast: start and stop broadcasts",

@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_login import current_user
-from sqlalchemy import func, select
 from wtforms import PasswordField
 
-from dashboard.admin.display.labels import ROLE_WORDS
+from dashboard.admin.display.labels import RIGHTS, ROLE_WORDS
 from dashboard.admin.forms.fields import Form, choice, line, yes_no
 from dashboard.admin.lists.cells import cell
 from dashboard.admin.lists.listing import Listing
-from dashboard.operators import add_operator, check_password, set_password
-from tasks.errors import InvalidOption
-from tasks.extensions import db
+from dashboard.operators import add_operator, change, check_password, set_password
 from tasks.models import Operator
 from tasks.models.words import ROLES
 
@@ -40,6 +37,7 @@ class Operators(Listing):
     role = edit_role = "admin"
     can_create = can_edit = True
     form = OperatorForm
+    list_template = "admin/operators/list.html"
     create_template = edit_template = "admin/operators/form.html"
     audited = ("name", "role", "is_active")
     column_list = ("email", "role", "is_active", "last_login_at", "created_at")
@@ -53,6 +51,10 @@ class Operators(Listing):
     column_searchable_list = ("email", "name")
     column_default_sort = "email"
 
+    def rights(self) -> list[tuple[str, list[bool]]]:
+        """What each role may do, in the order of the roles: for the table above the list."""
+        return [(words, [ROLES.index(role) >= ROLES.index(need) for role in ROLES]) for words, need in RIGHTS]
+
     def write(self, form: Any, row: Operator | None) -> Operator:
         """Make the account, or change it; nobody can lock the last administrator out."""
         if row is None:
@@ -60,10 +62,9 @@ class Operators(Listing):
         password = form.password.data or ""
         if password:
             check_password(password)
-        _keep_an_admin(form, row)
-        if row.is_active and not form.is_active.data:
-            row.session_epoch += 1
-        row.name, row.role, row.is_active = form.name.data or "", form.role.data, form.is_active.data
+        change(
+            row, name=form.name.data or "", role=form.role.data, is_active=form.is_active.data, by=current_user.operator_id
+        )
         return row
 
     def note(self, row: Operator, changes: Mapping[str, Any], *, created: bool) -> None:
@@ -77,11 +78,3 @@ class Operators(Listing):
             set_password(row, form.password.data)
         return answer
 
-
-def _keep_an_admin(form: Any, row: Operator) -> None:
-    stays = form.role.data == "admin" and form.is_active.data
-    if row.id == current_user.operator_id and not stays:
-        raise InvalidOption("This is your own account.", field="role", remedy="Let another administrator take your role away.")
-    others = select(func.count()).select_from(Operator).where(Operator.role == "admin", Operator.is_active, Operator.id != row.id)
-    if not stays and row.role == "admin" and not db.session.scalar(others):
-        raise InvalidOption("This is the last administrator.", field="role", remedy="Make somebody else an administrator first.")
