@@ -90,6 +90,12 @@ def allowed(role: str) -> bool:
     return bool(current_user.is_authenticated) and ROLES.index(current_user.role) >= ROLES.index(role)
 
 
+def insist(role: str) -> None:
+    """Raise NotAllowed unless the signed-in operator has at least `role`."""
+    if not allowed(role):
+        raise NotAllowed(f"This needs the role {role}.", remedy="Ask an administrator for that role.")
+
+
 class SignedIn(UserMixin):  # type: ignore[misc]
     """The operator of this request (`current_user`): plain values, so that no database session hangs on it."""
 
@@ -99,6 +105,8 @@ class SignedIn(UserMixin):  # type: ignore[misc]
         self.name = row.name
         self.role = row.role
         self.timezone = row.timezone
+        self.theme = row.theme
+        self.shortcuts = row.shortcuts
         self.epoch = row.session_epoch
 
     def get_id(self) -> str:
@@ -161,8 +169,8 @@ def _guard() -> ResponseReturnValue | None:
         return None
     if access.kind in {"operator", "view"} and not current_user.is_authenticated:
         return _to_login()
-    if access.kind == "operator" and not allowed(access.need):
-        raise NotAllowed(f"This needs the role {access.need}.", remedy="Ask an administrator for that role.")
+    if access.kind == "operator":
+        insist(access.need)
     csrf.protect()
     return None
 
