@@ -205,3 +205,29 @@ def test_one_account_an_address(app: Flask) -> None:
 
     with pytest.raises(AlreadyExists):
         operators.add_operator("ANN@example.org", PASSWORD, "viewer")
+
+
+def test_of_two_administrators_who_demote_each_other_at_once_one_stays(any_app: Flask) -> None:
+    accounts = [operators.add_operator(f"{name}@example.org", "correct horse", "admin") for name in ("asha", "bina")]
+    pairs = [(accounts[0].id, accounts[1].id), (accounts[1].id, accounts[0].id)]
+    ready, done = threading.Barrier(2), []
+
+    def demote(mine: int, other: int) -> None:
+        with any_app.app_context():
+            row = db.session.get_one(Operator, other)
+            ready.wait(10)
+            try:
+                operators.change(row, name=row.name, role="viewer", is_active=True, by=mine)
+                db.session.commit()
+                done.append("demoted")
+            except InvalidOption as error:
+                db.session.rollback()
+                done.append(error.detail)
+
+    threads = [threading.Thread(target=demote, args=pair) for pair in pairs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert sorted(done) == ["This is the last administrator.", "demoted"]

@@ -58,6 +58,8 @@ def is_true(name: str, label: str, column: Any, yes: str, no: str) -> Filter:
     return Filter(name, label, where, "select", lambda: (("1", yes), ("0", no)))
 
 
-def exact(name: str, label: str, column: Any, *, hint: str = "", options: Callable[[], Options] = lambda: ()) -> Filter:
+def exact(
+    name: str, label: str, column: Any, *, hint: str = "", options: Callable[[], Options] = lambda: (), narrow: bool = False
+) -> Filter:
     """A text compared as it is; `options` are suggestions."""
-    return Filter(name, label, lambda text: column == text, "text", options, hint=hint)
+    return Filter(name, label, lambda text: column == text, "text", options, hint=hint, narrow=narrow)
