@@ -1,5 +1,6 @@
 """The inbox widget on a customer's page, of another origin and under a strict policy, on two devices of one person."""
 
+import hashlib
 import json
 import re
 import threading
@@ -33,14 +34,23 @@ PAYLOADS = (
 )
 
 
-@pytest.mark.parametrize("name", ["inbox.js", "inbox-client.js"])
-def test_it_is_small_and_takes_data_for_text_only(name: str) -> None:
-    source = (STATIC / name).read_text(encoding="utf-8")
+MADE = {"inbox.js": ("client.js", "widget.css", "widget.js"), "inbox-client.js": ("client.js",)}
 
-    assert len(source.encode()) < 15_000
-    code = re.sub(r"^//.*$", "", source, flags=re.M)
-    banned = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser|\.style\b"
-    assert not re.search(banned, code)
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_a_page_loads_is_small_of_these_sources_and_takes_data_for_text_only(name: str) -> None:
+    served = (STATIC / name).read_bytes()
+    sources = [(STATIC / "inbox" / source).read_bytes() for source in MADE[name]]
+
+    assert len(served) < 15_000  # all that the widget loads beside the Socket.IO client
+    assert re.findall(rb'(?:from|import)\s*\(?"([^"]+)"', served) == [b"./vendor/socket.io.min.js"]
+    named = re.match(rb"// static/inbox/ sha256 (\w+)\n", served)
+    assert named, "it has no banner: run the build"
+    made_of = hashlib.sha256(b"".join(sources)).hexdigest().encode()
+    assert named[1] == made_of, "the sources have changed: npm ci && npm run build in static/inbox"
+    banned = rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser|\.style\b"
+    for code in (served, *sources):
+        assert not re.search(banned, re.sub(rb"^\s*//.*$", b"", code, flags=re.M))
 
 
 class Customer:
