@@ -6,6 +6,7 @@ from flask_admin.theme import Bootstrap4Theme
 
 from dashboard.admin.display.assets import init_assets
 from dashboard.admin.views import session
+from dashboard.admin.views.approvals import Approvals
 from dashboard.admin.views.audit import Audit
 from dashboard.admin.views.broadcasts import Broadcasts
 from dashboard.admin.views.compose import Compose
@@ -21,6 +22,7 @@ from dashboard.admin.views.preview import Preview
 from dashboard.admin.views.profile import Profile
 from dashboard.admin.views.proof import ProofPage
 from dashboard.admin.views.recipients import Recipients
+from dashboard.admin.views.report import ReportPage
 from dashboard.admin.views.resend import Resend
 from dashboard.admin.views.rules import Rules
 from dashboard.admin.views.segments import Segments
@@ -54,6 +56,8 @@ def init_admin(app: Flask) -> None:
     )
     admin.add_view(Finish(name="Finish the job", endpoint="admin_finish", url="/admin/finish"))
     admin.add_view(Resend(name="Send again", endpoint="admin_resend", url="/admin/resend"))
+    admin.add_view(Approvals(name="Approvals", endpoint="admin_approvals", url="/admin/approvals"))
+    admin.add_view(ReportPage(name="Report", endpoint="admin_report", url="/admin/report"))
     admin.add_view(ProofPage(name="Proof", endpoint="admin_proof", url="/admin/proof"))
     admin.add_view(Compose(name="New broadcast", endpoint="admin_compose", url="/admin/compose"))
     admin.add_view(Preview(name="Preview", endpoint="admin_preview", url="/admin/preview"))

@@ -11,10 +11,10 @@ STATE_ICONS: Final = {
     words.QUEUED: "dots", words.SENDING: "ring", words.RETRYING: "retry", words.SENT: "check", words.DELIVERED: "check",
     words.BOUNCED: "bounce", words.FAILED: "cross", words.SKIPPED: "skip", words.EXPIRED: "clock", words.CANCELLED: "ban",
     words.UNKNOWN: "question", words.SCHEDULED: "clock", words.MISSED: "clock", words.EXPANDING: "ring", words.PAUSED: "pause",
-    words.COMPLETED: "check",
+    words.COMPLETED: "check", words.AWAITING_APPROVAL: "shield",
     "temporary": "retry", "permanent": "cross", "configuration": "warning",
 }
-STATE_LABELS: Final = {words.UNKNOWN: "In doubt", words.EXPANDING: "Starting"}
+STATE_LABELS: Final = {words.UNKNOWN: "In doubt", words.EXPANDING: "Starting", words.AWAITING_APPROVAL: "Waits for approval"}
 
 # Left to right in every bar: what is done, what runs, what is in trouble, what was left out.
 STATE_ORDER: Final = (

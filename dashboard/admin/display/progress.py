@@ -28,6 +28,7 @@ from tasks.models.words import (
 )
 from tasks.status import broadcast_counts
 
+CANARY = "canary"  # in `holds`: the first people have it, and the others wait
 FINAL = (COMPLETED, CANCELLED, FAILED)
 TROUBLE_STATES = (FAILED, BOUNCED, UNKNOWN)
 
@@ -136,4 +137,6 @@ def _holds(row: Broadcast, channels: dict[str, dict[str, int]], down: Collection
         return ()
     waiting = [name for name, states in channels.items() if any(states.get(state) for state in OPEN_STATES)]
     closed = ("window",) if opening(row) is not None else ()
-    return (*closed, *(name for name in waiting if down and provider_name(name, settings()) in down))
+    waits = row.canary_people is not None and row.canary_ended_at is None and row.expanded_count >= row.canary_people
+    canary = (CANARY, *(("settled",) if row.canary_settled_at else ())) if waits and row.state == EXPANDING else ()
+    return (*closed, *canary, *(name for name in waiting if down and provider_name(name, settings()) in down))

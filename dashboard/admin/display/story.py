@@ -6,17 +6,20 @@ from typing import Literal
 
 from sqlalchemy import select
 
+from dashboard.admin.display import caught
 from dashboard.admin.display.labels import channel_label
-from dashboard.admin.display.progress import Progress, opening
+from dashboard.admin.display.progress import CANARY, Progress, opening
 from dashboard.admin.display.times import ago, clock, operator_zone, span
 from tasks.autopause import ACTOR
 from tasks.extensions import db
 from tasks.models import AuditEntry, Broadcast
 from tasks.models.words import (
+    AWAITING_APPROVAL,
     CANCELLED,
     COMPLETED,
     EXPANDING,
     FAILED,
+    GOOD,
     MISSED,
     OPEN_STATES,
     PAUSED,
@@ -24,11 +27,13 @@ from tasks.models.words import (
     RETRYING,
     SCHEDULED,
     SENDING,
+    UNCLEAR,
 )
 from tasks.schedule import zone
 
 PRESSES = {
     "pause": "paused", "resume": "resumed", "cancel": "cancelled", "start": "started", "finish": "started one more round of",
+    "undo": "took back", "approve": "approved", "reject": "rejected", "ask again": "asked again about", "void": "voided",
 }
 
 
@@ -83,12 +88,20 @@ def _missed(row: Broadcast, _far: Progress) -> Story:
 
 
 def _queued(row: Broadcast, far: Progress) -> Story:
+    if caught.undo_left(row):
+        return Story("Sent, and can be taken back", "Nothing is written before the seconds are over, on this page or off it.")
     if "window" in far.holds:
         return _waits_for_window(row)
     return Story("Starts in a moment", "A worker settles who belongs to the audience, then writes the messages.")
 
 
+def _awaiting(row: Broadcast, _far: Progress) -> Story:
+    return Story(*caught.awaiting(row))
+
+
 def _expanding(row: Broadcast, far: Progress) -> Story:
+    if CANARY in far.holds:
+        return Story(*caught.canary(row))
     if not far.frozen:
         return Story("Settles the audience", "Who belongs to it is copied now: later changes do not move it.")
     if "window" in far.holds:
@@ -118,6 +131,8 @@ def _waits_for_window(row: Broadcast) -> Story:
 
 def _paused(row: Broadcast, far: Progress) -> Story:
     entry, rest = last_press(row.pk, "pause"), f"{_deliveries(far.open)} {'waits' if far.open == 1 else 'wait'}."
+    if row.canary_verdict in {GOOD, UNCLEAR} and not row.canary_ended_at:
+        return Story("The first people have it; the rest waits for you", f"{row.pause_reason} Send to the rest, or cancel.")
     if row.pause_reason or (entry and entry.actor == ACTOR):
         at = f" at {clock(entry.at)}" if entry else ""
         return Story(
@@ -144,6 +159,8 @@ def _completed(row: Broadcast, far: Progress) -> Story:
 
 
 def _cancelled(row: Broadcast, far: Progress) -> Story:
+    if row.started_at is None and row.detail:
+        return Story("Nothing was sent", row.detail)
     entry = last_press(row.pk, "cancel")
     who = f" by {entry.actor} at {clock(entry.at)}" if entry else ""
     left = "The rest is being taken out of the queue." if far.open else "The rest stays unsent."
@@ -159,6 +176,7 @@ def _deliveries(count: int) -> str:
 
 
 TELLERS: dict[str, Callable[[Broadcast, Progress], Story]] = {
+    AWAITING_APPROVAL: _awaiting,
     SCHEDULED: _scheduled, MISSED: _missed, QUEUED: _queued, EXPANDING: _expanding, SENDING: _sending, PAUSED: _paused,
     COMPLETED: _completed, CANCELLED: _cancelled, FAILED: _failed,
 }

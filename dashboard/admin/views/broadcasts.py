@@ -6,12 +6,14 @@ from typing import Any
 from flask import flash, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
-from dashboard.admin.display import story
+from dashboard.admin.display import caught, story
+from dashboard.admin.display.closing import closing
+from dashboard.admin.display.failures import trouble
 from dashboard.admin.display.labels import state_label
-from dashboard.admin.display.progress import Progress, progress
+from dashboard.admin.display.progress import progress
 from dashboard.admin.guard import at
 from dashboard.admin.lists.cells import cell
 from dashboard.admin.lists.filters import Options, equals
@@ -22,14 +24,8 @@ from dashboard.admin.overview.providers import down, outages
 from tasks import control, rounds
 from tasks.errors import WrongState
 from tasks.extensions import db
-from tasks.models import Broadcast, Delivery, Notification, TemplateVersion
-from tasks.models.delivery import TROUBLE
-from tasks.models.types import AnyRow
+from tasks.models import Broadcast, Notification, TemplateVersion
 from tasks.models.words import BROADCAST_STATES
-
-MOST_REASONS = 20
-MOST_TROUBLE = 20_000  # deliveries in trouble that the page looks at: of a million, so many tell the reasons well enough
-EXAMPLES = 3  # of each reason
 
 
 def _states() -> Options:
@@ -43,7 +39,7 @@ class Broadcasts(LogListing):
     intro = "One message to many. Open one to watch it, to stop it, and to see what failed and why."
     empty = ("No broadcast yet", "A broadcast sends one template to an audience: everybody, the subscribers, or a segment.")
     role = "viewer"
-    needs = {"pause_view": "sender", "resume_view": "sender", "cancel_view": "sender"}
+    needs = {"pause_view": "sender", "resume_view": "sender", "cancel_view": "sender", "undo_view": "sender"}
     can_view_details = True
     list_template = "admin/broadcasts/list.html"
     details_template = "admin/broadcasts/details.html"
@@ -74,8 +70,10 @@ class Broadcasts(LogListing):
         first = select(Notification).where(Notification.broadcast_id == row.pk).order_by(Notification.recipient_id).limit(1)
         reached = rounds.history(row.pk) if row.round > 1 else []
         return {
-            "progress": far, "story": story.story(row, far), "outages": outages(far.holds), "rounds": reached,
-            "starts": story.place_time(row) if row.send_at else "", "first": db.session.scalar(first), **trouble(row, far),
+            "approval": caught.approval(row, current_user.email, current_user.role), "undo_left": caught.undo_left(row),
+            "report": closing(far), "progress": far, "story": story.story(row, far), "outages": outages(far.holds),
+            "rounds": reached, "starts": story.place_time(row) if row.send_at else "", "first": db.session.scalar(first),
+            **trouble(row, far),
         }
 
     @at("/progress/")
@@ -102,6 +100,11 @@ class Broadcasts(LogListing):
             return str(self.render("admin/broadcasts/cancel.html", row=row, progress=progress(row)))
         return self._press(control.cancel, "Cancelled. Whatever had not been handed over stays unsent.")
 
+    @at("/undo/", methods=("POST",))
+    def undo_view(self) -> ResponseReturnValue:
+        """Take it back before anything of it is written."""
+        return self._press(control.undo, "Taken back: nothing was written, nothing went out.")
+
     def _press(self, act: Callable[[int, str], Broadcast], done: str) -> ResponseReturnValue:
         row = self.get_one(request.form.get("id", ""))
         try:
@@ -110,30 +113,3 @@ class Broadcasts(LogListing):
         except WrongState:
             flash(story.too_late(row.pk, current_user.email), "warning")
         return redirect(self.get_url(".details_view", id=row.pk))
-
-
-def trouble(row: Broadcast, far: Progress) -> dict[str, Any]:
-    """Why deliveries are in trouble, most frequent first, with examples; `sampled`: among how many of very many."""
-    if not far.troubled:
-        return {"reasons": [], "sampled": 0}
-    some = (
-        select(Delivery.pk, Delivery.channel, Delivery.state, Delivery.reason)
-        .where(TROUBLE, Delivery.broadcast_id == row.pk)  # TROUBLE as it stands: an index holds just these
-        .limit(MOST_TROUBLE).subquery()
-    )
-    kinds, count = (some.c.channel, some.c.state, some.c.reason), func.count().label("count")
-    grouped = select(*kinds, count, func.max(some.c.pk).label("latest")).group_by(*kinds).order_by(count.desc())
-    found = list(db.session.execute(grouped.limit(MOST_REASONS)))
-    return {
-        "reasons": [(group, _examples(row.pk, group)) for group in found],
-        "sampled": MOST_TROUBLE if far.troubled > MOST_TROUBLE else 0,
-    }
-
-
-def _examples(pk: int, group: AnyRow) -> list[Delivery]:
-    query = select(Delivery).where(
-        TROUBLE, Delivery.broadcast_id == pk, Delivery.state == group.state, Delivery.channel == group.channel,
-        Delivery.reason == group.reason, Delivery.pk <= group.latest,
-    )
-    with_people = query.options(joinedload(Delivery.notification).joinedload(Notification.user))
-    return list(db.session.scalars(with_people.limit(EXAMPLES)))
