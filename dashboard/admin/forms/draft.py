@@ -9,26 +9,34 @@ from werkzeug.datastructures import MultiDict
 
 from dashboard.admin.display.times import operator_zone
 from dashboard.admin.forms.durations import read_duration
-from dashboard.admin.forms.json_text import read_object
-from tasks import templates
-from tasks.errors import CarillonError, InvalidAudience, InvalidData, InvalidOption, UnknownTemplate
+from dashboard.admin.forms.own_text import OwnText
+from dashboard.admin.forms.variables import KIND, PREFIX, VariableFields
+from tasks.audience import segments, source
+from tasks.errors import CarillonError, InvalidAudience, InvalidOption, UnknownTemplate
 from tasks.extensions import db
+from tasks.forecast.asked import Variable, asked
 from tasks.models import Template
 from tasks.models.types import utcnow
 from tasks.models.words import OUTSIDE_CHANNELS
 from tasks.options import MAX_EXPIRY, SendOptions
+from tasks.render import compiled
 
-PREFIX = "var-"  # of a variable's field
 TIMES = ("send_at", "timezone", "window_from", "window_to", "rate", "expires")
+SAFETY = ("typed_count", "canary", "canary_share", "canary_then")
+# Where an error of the sender is shown whose own field has another name.
+BESIDE = {"rate_per_minute": "rate", "expires_in": "expires", "slug": "own_name", "title": "own_title", "message": "own_message"}
+SEGMENT, UPLOAD, SOURCE = "segment", "upload", "source"
 
 
 @dataclass(slots=True)
 class Draft:
-    """What the operator has typed so far, and what is wrong with it. `values` are the texts as typed, to be shown again."""
+    """What the operator has typed so far, and what is wrong with it. `own`: a text written on the spot, instead of a template."""
 
     slug: str = ""
-    audience: str = "subscribed"
+    own: OwnText = field(default_factory=OwnText)
+    audience: str = segments.SUBSCRIBED
     segment: str = ""
+    exclude: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     send_at: str = ""
     timezone: str = ""
@@ -36,33 +44,41 @@ class Draft:
     window_to: str = ""
     rate: str = ""
     expires: str = ""
-    values: dict[str, str] = field(default_factory=dict)
-    json_text: str = ""
-    as_json: bool = False
+    fields: VariableFields = field(default_factory=VariableFields)
     errors: dict[str, str] = field(default_factory=dict)
+    _asked: tuple[Variable, ...] | None = None
 
     @classmethod
     def read(cls, form: "MultiDict[str, str]") -> Self:
         """The draft that a form holds."""
         found = cls(
-            slug=form.get("template", "").strip(), audience=form.get("audience", "subscribed"), segment=form.get("segment", ""),
+            slug=form.get("template", "").strip(), own=OwnText.read(form),
+            audience=form.get("audience", segments.SUBSCRIBED), segment=form.get("segment", ""),
+            exclude=tuple(dict.fromkeys(slug for slug in form.getlist("exclude") if slug)),
             channels=tuple(name for name in OUTSIDE_CHANNELS if name in form.getlist("channels")),
-            values={name.removeprefix(PREFIX): text for name, text in form.items() if name.startswith(PREFIX)},
-            json_text=form.get("json", ""), as_json=form.get("as_json") == "1",
+            fields=VariableFields.read(form),
         )
         for name in TIMES:
             setattr(found, name, form.get(name, "").strip())
         return found
 
-    @property
-    def template(self) -> Template | None:
-        """The chosen template, if there is one."""
-        return db.session.scalar(select(Template).where(Template.slug == self.slug)) if self.slug else None
+    def kept(self) -> list[tuple[str, str]]:
+        """Its fields and their texts, as the form sent them: the review carries them along."""
+        plain = [("template", self.slug), ("audience", self.audience), ("segment", self.segment)]
+        plain += [("exclude", slug) for slug in self.exclude] + [("channels", name) for name in self.channels]
+        return [*plain, *((name, getattr(self, name)) for name in TIMES), *self.own.kept(), *self.fields.kept()]
 
     @property
-    def target(self) -> str:
+    def template(self) -> Template | None:
+        """The chosen template, or the one that its own text was saved as; none yet where it was not."""
+        slug = self.own.slug if self.own.is_used else self.slug
+        return db.session.scalar(select(Template).where(Template.slug == slug)) if slug else None
+
+    @property
+    def target(self) -> Any:
         """The audience as `broadcast` takes it."""
-        return self.segment if self.audience == "segment" else self.audience
+        chosen: Any = {SEGMENT: self.segment, UPLOAD: "", SOURCE: dict(source.SOURCE)}.get(self.audience, self.audience)
+        return segments.excluding(chosen, self.exclude) if chosen else ""
 
     @property
     def place(self) -> str:
@@ -73,7 +89,7 @@ class Draft:
         """When and how fast it shall go, and on which channels, with `more`. Raises InvalidOption."""
         window = f"{self.window_from}-{self.window_to}" if self.window_from or self.window_to else None
         made = SendOptions(
-            channels=self.channels or None, send_at=self.asked(), timezone=self.place if self.send_at or window else "",
+            channels=self.channels or None, send_at=self.asked_time(), timezone=self.place if self.send_at or window else "",
             window=window, rate_per_minute=self.per_minute(),
             expires_in=self.lasts(), **more,
         )
@@ -81,7 +97,7 @@ class Draft:
             raise InvalidOption("This time has passed.", field="send_at", remedy="Choose one to come, or none to send now.")
         return made
 
-    def asked(self) -> datetime | None:
+    def asked_time(self) -> datetime | None:
         """The wall clock's time at which it shall start, naive; None: at once. Raises InvalidOption."""
         try:
             return datetime.fromisoformat(self.send_at) if self.send_at else None
@@ -99,25 +115,34 @@ class Draft:
             raise InvalidOption("This is not a number.", field="rate", remedy="Write messages a minute, like 600, or nothing.")
         return int(text) if text else None
 
+    def variables(self) -> tuple[Variable, ...]:
+        """What the template, or its own text, asks to be told; nothing where that cannot be read."""
+        if self._asked is None:
+            try:
+                self._asked = tuple(self._read_variables())
+            except CarillonError:
+                self._asked = ()
+        return self._asked
+
+    def _read_variables(self) -> list[Variable]:
+        if self.own.is_used:
+            return asked(self.own.compiled(), None)
+        template = self.template
+        version = template.current_version if template else None
+        return asked(compiled(version), template.id) if template and version else []
+
     def names(self) -> list[str]:
-        """The variables that the template asks for."""
-        version = self.template.current_version if self.template else None
-        try:
-            return templates.variables(version) if version else []
-        except CarillonError:
-            return []
+        """The names of the variables."""
+        return [one.name for one in self.variables()]
 
     def data(self) -> dict[str, Any]:
         """The variables' values. Raises InvalidData."""
-        if not self.as_json:
-            return {name: _value(self.values[name]) for name in self.names() if name in self.values and self.values[name] != ""}
-        try:
-            return read_object(self.json_text or "{}", '{"amount": 1000}')
-        except ValueError as error:
-            raise InvalidData(str(error), field="json") from None
+        return self.fields.data(self.variables())
 
-    def checked_target(self) -> str:
-        """The audience. Raises InvalidAudience where a segment is wanted and none is chosen."""
+    def checked_target(self) -> Any:
+        """The audience. Raises InvalidAudience where there is none yet."""
+        if self.audience == UPLOAD:
+            raise InvalidAudience("No file is chosen.", field="people_file", remedy="Choose a CSV file, or another audience.")
         if not self.target:
             raise InvalidAudience("No segment is chosen.", field="segment", remedy="Choose one, or another audience.")
         return self.target
@@ -132,21 +157,13 @@ class Draft:
     def mark(self, error: CarillonError) -> None:
         """Keep an error beside the field that it names."""
         name = error.field.removeprefix("data.")
-        name = {"rate_per_minute": "rate", "expires_in": "expires"}.get(name, name)
-        where = f"{PREFIX}{name}" if not self.as_json and name in self.names() else ("json" if name in self.names() else name)
-        known = {"template", "audience", "segment", "channels", "json", "window", *TIMES}
-        where = "segment" if where == "audience" and self.audience == "segment" else where
-        beside = where if where in known or where.startswith(PREFIX) else "template"
+        name = BESIDE.get(name, name)
+        variable = name.partition(".")[0]
+        if variable in self.names():
+            name = "json" if self.fields.as_json else f"{PREFIX}{variable}"
+        if name == "audience" and self.audience == SEGMENT:
+            name = "segment"
+        own = self.own.is_used and name.startswith("own_")
+        known = {"template", "audience", "segment", "exclude", "channels", "json", "window", "people_file", *TIMES, *SAFETY}
+        beside = name if own or name in known or name.startswith((PREFIX, KIND)) else ("own_message" if self.own.is_used else "template")
         self.errors[beside] = f"{error.detail} {error.remedy}".strip()
-
-
-def _value(text: str) -> Any:
-    """A number where the text is exactly how that number is written, else the text: 007 and 1.50 stay as typed."""
-    for kind in (int, float):
-        try:
-            number = kind(text)
-        except ValueError:
-            continue
-        if str(number) == text and text not in {"inf", "nan", "-inf"}:
-            return number
-    return text
