@@ -1,37 +1,94 @@
-// New broadcast: another template brings its own fields, and the audience is counted as it is chosen.
+// New broadcast: each choice shows its own fields, the audience is counted as it is chosen, and a draft outlives a reload.
 "use strict";
 
 (() => {
+  const KEY = "carillon-draft";
+  const sends = document.querySelector("[data-sends]");
+  sends?.addEventListener("submit", () => sessionStorage.removeItem(KEY));
+
   const form = document.querySelector("[data-compose]");
   if (!form) return;
+  const again = () => { form.action = form.dataset.again; form.submit(); };
 
-  form.elements.template.addEventListener("change", () => {
-    form.action = form.dataset.again;
-    form.submit();
+  // What is typed is kept in this tab until it is sent.
+  const SECRET = new Set(["csrf_token", "people_file"]);
+  const typed = () => [...new FormData(form)].filter(([name, value]) => !SECRET.has(name) && typeof value === "string");
+  const keep = () => sessionStorage.setItem(KEY, JSON.stringify(typed()));
+  const bring = (entries) => {
+    for (const [name, value] of entries) {
+      const field = document.createElement("input");
+      field.type = "hidden";
+      field.name = name;
+      field.value = value;
+      form.append(field);
+    }
+  };
+  const restore = () => {
+    const entries = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+    if (!entries.some(([name, value]) => value && /^(template|own_title|own_message)$/.test(name))) return;
+    for (const field of form.querySelectorAll("[name]")) if (field.name !== "csrf_token") field.disabled = true;
+    bring([...entries, ["restored", "1"]]);
+    again();
+  };
+  const note = document.querySelector("[data-restored]");
+  if (form.dataset.filled === undefined) restore();
+  else {
+    keep();
+    if (note && form.dataset.restored !== undefined) {
+      note.firstElementChild.textContent = "Your draft is back.";
+      note.hidden = false;
+    }
+  }
+  document.querySelector("[data-afresh]")?.addEventListener("click", () => {
+    sessionStorage.removeItem(KEY);
+    location.assign(form.dataset.again);
   });
+  form.addEventListener("input", keep);
+  form.addEventListener("change", keep);
+
+  form.elements.template.addEventListener("change", again);
+
+  const chosen = (name) => form.querySelector(`input[name='${name}']:checked`)?.value;
+  const show = (attribute, value) => {
+    for (const part of form.querySelectorAll(`[data-${attribute}]`)) part.hidden = part.dataset[attribute] !== value;
+  };
+  for (const one of form.querySelectorAll("input[name='what']")) {
+    one.addEventListener("change", () => {
+      show("what", chosen("what"));
+      const variables = form.querySelector("[data-variables]");
+      if (variables) again(); // the other text's variables are other ones
+    });
+  }
 
   const variables = form.querySelector("[data-variables]");
   const json = form.querySelector("[data-json]");
+  const value = (field) => {
+    const kind = form.elements[`kind-${field.name.slice(4)}`]?.value;
+    const plain = { number: /^-?\d+(\.\d+)?$/, boolean: /^(true|false)$/, json: /./, auto: /^-?(0|[1-9]\d*)(\.\d*[1-9])?$/ }[kind];
+    if (!plain?.test(field.value)) return field.value;
+    try { return JSON.parse(field.value); } catch { return field.value; }
+  };
   form.querySelector("[data-as-json]")?.addEventListener("change", (event) => {
     const on = event.target.checked;
     json.hidden = !on;
     variables.hidden = on;
     const text = form.elements.json;
     if (on && !text.value.trim()) {
-      const values = [...variables.querySelectorAll("input")].map((one) => [one.name.replace(/^var-/, ""), one.value]);
-      text.value = JSON.stringify(Object.fromEntries(values), null, 2);
+      const fields = [...variables.querySelectorAll("[name^='var-']")].filter((one) => one.value !== "");
+      text.value = JSON.stringify(Object.fromEntries(fields.map((one) => [one.name.slice(4), value(one)])), null, 2);
     }
   });
 
   const out = form.querySelector("[data-count]");
-  const segment = form.querySelector("[data-segment]");
   let running;
   const count = async () => {
     const data = new FormData(form);
-    if (segment) segment.hidden = data.get("audience") !== "segment";
+    const audience = data.get("audience");
+    show("audience", audience);
     out.hidden = true;
-    if (!data.get("template") || (data.get("audience") === "segment" && !data.get("segment"))) return;
-    const query = new URLSearchParams({ template: data.get("template"), audience: data.get("audience"), segment: data.get("segment") ?? "" });
+    const known = (data.get("template") || data.get("what") === "own") && !["upload", "source"].includes(audience);
+    if (!known || (audience === "segment" && !data.get("segment"))) return;
+    const query = new URLSearchParams([...data].filter(([name]) => ["template", "what", "own_slug", "audience", "segment", "exclude"].includes(name)));
     running?.abort();
     running = new AbortController();
     try {
@@ -41,6 +98,10 @@
       out.hidden = false;
     } catch (error) { if (error.name !== "AbortError") out.hidden = true; }
   };
-  for (const one of form.querySelectorAll("input[name='audience'], select[name='segment']")) one.addEventListener("change", count);
+  for (const one of form.querySelectorAll("input[name='audience'], select[name='segment'], input[name='exclude']")) one.addEventListener("change", count);
   count();
+
+  // A large audience takes a while.
+  form.addEventListener("submit", () => { form.querySelector("[data-busy]").hidden = false; });
+  window.addEventListener("pageshow", () => { form.querySelector("[data-busy]").hidden = true; });
 })();

@@ -49,7 +49,7 @@ def import_csv(path: Path) -> Iterator[Progress]:
     errors: list[RowError] = []
     read = saved = 0
     for line, cells in table.rows():
-        found = _read_row(table, line, cells, seen)
+        found = read_row(table, line, cells, seen)
         good.append(found) if isinstance(found, Description) else errors.append(found)
         read += 1
         if read % BATCH == 0 and read < table.total:
@@ -67,7 +67,8 @@ def _save(people: list[Description]) -> int:
     return len(people)
 
 
-def _read_row(table: Table, line: int, cells: list[str], seen: dict[str, int]) -> Description | RowError:
+def read_row(table: Table, line: int, cells: list[str], seen: dict[str, int]) -> Description | RowError:
+    """What a row says of a person, or what is wrong with it. `seen` remembers the line of every id."""
     try:
         description = describe(_person(table.columns, cells), settings(), at="row")
     except CarillonError as error:

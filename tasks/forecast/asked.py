@@ -137,8 +137,8 @@ def _past(template_id: int) -> tuple[Payloads, Payloads]:
 def _single(version: int) -> Select[Any]:
     """The data of single messages among the newest sends of a version: a broadcast's million is not walked through."""
     newest = select(Notification.pk).where(Notification.template_version_id == version)
-    some = newest.order_by(Notification.pk.desc()).limit(10 * SENDS).subquery()
+    some = newest.order_by(Notification.pk.desc()).limit(10 * SENDS)
     found = select(Notification.own_data).where(
-        Notification.pk.in_(select(some.c.id)), Notification.is_test.is_(False), Notification.broadcast_id.is_(None)
+        Notification.pk.in_(some), Notification.is_test.is_(False), Notification.broadcast_id.is_(None)
     )
     return found.order_by(Notification.pk.desc()).limit(SENDS)

@@ -47,13 +47,14 @@ def _spares(node: nodes.Node) -> bool:
 def _asked(test: nodes.Node) -> frozenset[str]:
     """The names that a condition asks whether they are there."""
     tests: list[nodes.Node] = [test, *test.find_all(nodes.Test)]
-    found = (getattr(one, "node", None) for one in tests if isinstance(one, nodes.Test) and one.name in ASKS)
+    found = [getattr(one, "node", None) for one in tests if isinstance(one, nodes.Test) and one.name in ASKS]
     return frozenset(name.name for name in found if isinstance(name, nodes.Name))
 
 
 def _nested(trees: Iterable[nodes.Template]) -> Iterator[str]:
     for tree in trees:
-        for lookup in tree.find_all(Lookup):
+        lookups: list[nodes.Getattr | nodes.Getitem] = list(tree.find_all(Lookup))
+        for lookup in lookups:
             if isinstance(lookup.node, nodes.Name):
                 yield lookup.node.name
         for loop in tree.find_all(nodes.For):

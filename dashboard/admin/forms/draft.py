@@ -24,7 +24,10 @@ from tasks.render import compiled
 TIMES = ("send_at", "timezone", "window_from", "window_to", "rate", "expires")
 SAFETY = ("typed_count", "canary", "canary_share", "canary_then")
 # Where an error of the sender is shown whose own field has another name.
-BESIDE = {"rate_per_minute": "rate", "expires_in": "expires", "slug": "own_name", "title": "own_title", "message": "own_message"}
+BESIDE = {
+    "rate_per_minute": "rate", "expires_in": "expires", "slug": "own_name", "name": "own_name", "title": "own_title",
+    "message": "own_message", "sms_text": "own_sms", "notification_type": "own_type",
+}
 SEGMENT, UPLOAD, SOURCE = "segment", "upload", "source"
 
 
@@ -165,5 +168,6 @@ class Draft:
             name = "segment"
         own = self.own.is_used and name.startswith("own_")
         known = {"template", "audience", "segment", "exclude", "channels", "json", "window", "people_file", *TIMES, *SAFETY}
-        beside = name if own or name in known or name.startswith((PREFIX, KIND)) else ("own_message" if self.own.is_used else "template")
-        self.errors[beside] = f"{error.detail} {error.remedy}".strip()
+        elsewhere = "own_message" if self.own.is_used else "template"
+        beside = name if own or name in known or name.startswith((PREFIX, KIND)) else elsewhere
+        self.errors.setdefault(beside, f"{error.detail} {error.remedy}".strip())

@@ -16,6 +16,7 @@ from tasks.compose import parts_of
 from tasks.config import settings
 from tasks.errors import CarillonError, InvalidRecipient, UnknownRecipient
 from tasks.extensions import db
+from tasks.forecast.asked import Variable
 from tasks.models import Recipient, Rule, Template
 from tasks.models.words import OUTSIDE_CHANNELS
 from tasks.preview.shown import Force
@@ -33,9 +34,9 @@ class EditorDraft(Draft):
 
     wanted: list[str] = field(default_factory=list)
 
-    def names(self) -> list[str]:
+    def variables(self) -> tuple[Variable, ...]:
         """The variables of the text on the screen."""
-        return self.wanted
+        return tuple(Variable(name) for name in self.wanted)
 
 
 @dataclass(slots=True)
@@ -111,6 +112,9 @@ def read_force(text: str) -> Force | None:
 
 def _composer(form: "MultiDict[str, str]") -> LookedAt:
     draft = Draft.read(form)
+    if draft.own.is_used:
+        parts = draft.own.parts()
+        return LookedAt({**dict.fromkeys(PARTS, ""), **parts} if any(parts.values()) else {}, draft.own.kind, draft)
     template = draft.template
     version = template.current_version if template else None
     if template is None or version is None:

@@ -44,29 +44,29 @@ class OwnText:
 
     def compiled(self) -> CompiledVersion:
         """Compiled as if it had been saved. Raises InvalidTemplate."""
-        return drafts.draft(self._parts())
+        return drafts.draft(self.parts())
 
     def save(self, actor: str) -> Template:
         """Make it a template, or the newest version of the one that it is already; committed. Raises InvalidTemplate."""
         known = db.session.scalar(select(Template).where(Template.slug == self.slug)) if self.slug else None
-        parts = self._parts()
         if known is None or known.versions[-1].created_by != actor:  # never another one's template, whatever the form says
             self.slug = f"{_slug(self.name or self.title)}-{secrets.token_hex(3)}"
             known = templates.create(
-                self.slug, (self.name or self.title).strip()[:80] or "Untitled", self.kind, **parts,
-                description="Written for one broadcast.", actor=actor,
+                self.slug, (self.name or self.title).strip()[:80] or "Untitled", self.kind, title=self.title,
+                message=self.message, sms_text=self.sms, description="Written for one broadcast.", actor=actor,
             )
             audit.record("create", "template", known.id, {"template": [None, self.slug]})
         else:
             before = known.current_version_id
             known.notification_type, known.name = self.kind, (self.name or self.title).strip()[:80] or known.name
-            version = templates.save_version(known, **parts, actor=actor)
+            version = templates.save_version(known, title=self.title, message=self.message, sms_text=self.sms, actor=actor)
             if version.id != before:
                 audit.record("edit", "template", known.id, {"version": [None, version.number]})
         db.session.commit()
         return known
 
-    def _parts(self) -> dict[str, str]:
+    def parts(self) -> dict[str, str]:
+        """The parts as a template's version has them; the others stay empty."""
         return {"title": self.title, "message": self.message, "sms_text": self.sms}
 
 

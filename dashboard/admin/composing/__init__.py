@@ -1,0 +1,1 @@
+"""What the composer knows of a draft: the people of its file, and what the review shows."""
