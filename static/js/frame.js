@@ -18,7 +18,7 @@
     if (event.key === "Escape" && body.classList.contains("nav-open")) { setNav(false); opener.focus(); }
   });
 
-  // The wish is kept in a cookie, so that the server writes it into the page and nothing flashes.
+  // The wish is kept in the profile, so that the server writes it into the page and nothing flashes.
   const button = document.querySelector("[data-theme-toggle]");
   const themes = ["auto", "light", "dark"];
   const current = () => root.dataset.theme ?? "auto";
@@ -30,7 +30,10 @@
   button?.addEventListener("click", () => {
     const next = themes[(themes.indexOf(current()) + 1) % themes.length];
     if (next === "auto") delete root.dataset.theme; else root.dataset.theme = next;
-    document.cookie = `theme=${next}; path=/; max-age=${next === "auto" ? 0 : 31536000}; samesite=lax`;
+    document.cookie = `theme=${next}; path=/; max-age=${next === "auto" ? 0 : 31536000}; samesite=lax`; // for the page before one signs in
+    const token = document.querySelector("meta[name='csrf-token']")?.content;
+    const body = new URLSearchParams({ theme: next === "auto" ? "" : next });
+    fetch(button.dataset.themeToggle, { method: "POST", body, headers: { "X-CSRFToken": token } }).catch(() => {});
     say();
   });
   say();

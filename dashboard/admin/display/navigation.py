@@ -1,6 +1,6 @@
 """The navigation: which pages there are, under which heading, and who sees them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import request
 
@@ -16,6 +16,7 @@ class Item:
     endpoint: str
     role: str = "viewer"
     current: bool = False
+    key: str = ""  # after g, or alone: see static/js/keys.js
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +28,23 @@ class Group:
 
 
 MENU = (
-    Group("", (Item("Home", "home", "admin.index"),)),
+    Group("", (Item("Home", "home", "admin.index", key="g h"),)),
     Group("Broadcasts", (
-        Item("New broadcast", "megaphone", "admin_compose.index", "sender"),
-        Item("All broadcasts", "bell", "admin_broadcasts.index_view"),
+        Item("New broadcast", "megaphone", "admin_compose.index", "sender", key="n"),
+        Item("All broadcasts", "bell", "admin_broadcasts.index_view", key="g b"),
     )),
     Group("Content", (
-        Item("Templates", "template", "admin_templates.index_view"),
-        Item("Rules", "rules", "admin_rules.index_view"),
+        Item("Templates", "template", "admin_templates.index_view", key="g t"),
+        Item("Rules", "rules", "admin_rules.index_view", key="g r"),
     )),
     Group("People", (
-        Item("Recipients", "people", "admin_recipients.index_view"),
+        Item("Recipients", "people", "admin_recipients.index_view", key="g p"),
         Item("Devices", "device", "admin_devices.index_view"),
-        Item("Segments", "segment", "admin_segments.index_view"),
+        Item("Segments", "segment", "admin_segments.index_view", key="g s"),
     )),
     Group("Log", (
-        Item("Notifications", "inbox", "admin_notifications.index_view"),
-        Item("Delivery log", "log", "admin_deliveries.index_view"),
+        Item("Notifications", "inbox", "admin_notifications.index_view", key="g n"),
+        Item("Delivery log", "log", "admin_deliveries.index_view", key="g l"),
     )),
     Group("Developers", (
         Item("Inbox widget", "device", "admin_inboxdemo.index", "sender"),
@@ -52,7 +53,7 @@ MENU = (
         Item("API keys", "key", "admin_keys.index_view", "admin"),
         Item("Webhooks", "megaphone", "admin_webhooks.index_view", "admin"),
         Item("Operators", "shield", "admin_operators.index_view", "admin"),
-        Item("Audit", "history", "admin_audit.index_view"),
+        Item("Audit", "history", "admin_audit.index_view", key="g a"),
     )),
 )
 
@@ -62,7 +63,7 @@ def navigation() -> list[Group]:
     groups = []
     for group in MENU:
         items = tuple(
-            Item(item.label, item.icon, item.endpoint, item.role, current=item.endpoint.partition(".")[0] == request.blueprint)
+            replace(item, current=item.endpoint.partition(".")[0] == request.blueprint)
             for item in group.items if auth.allowed(item.role)
         )
         if items:

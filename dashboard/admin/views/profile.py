@@ -1,4 +1,4 @@
-"""The operator's own page: name, time zone, password."""
+"""The operator's own page: name, time zone, colours, keys, password."""
 
 from typing import Any
 
@@ -17,6 +17,8 @@ from tasks.extensions import db
 from tasks.models import Operator
 
 OWN = ("name", "timezone")
+# How the dashboard looks and listens is nobody else's matter, and not in the audit.
+THEMES = {"": "As the system", "light": "Light", "dark": "Dark"}
 
 
 class Profile(Page):
@@ -29,19 +31,31 @@ class Profile(Page):
 
     @at("/about/", methods=("POST",))
     def about(self) -> ResponseReturnValue:
-        """Change name and time zone."""
+        """Change name, time zone, colours and whether single keys are shortcuts."""
         values = {name: request.form.get(name, "").strip()[:200] for name in OWN}
         if values["timezone"] and not is_zone(values["timezone"]):
             return self._page({"timezone": "There is no such zone. Choose one of the list, like Asia/Kathmandu."}, values), 422
         row = self._own()
         before = snapshot(row, OWN)
         row.name, row.timezone = values["name"], values["timezone"]
+        theme = request.form.get("theme", "")
+        row.theme, row.shortcuts = theme if theme in THEMES else "", "shortcuts" in request.form
         changes = differences(before, snapshot(row, OWN))
         if changes:
             audit.record("update", "operator", row.id, changes)
         db.session.commit()
         flash("Saved your profile.", "success")
         return redirect(url_for("admin_profile.index"))
+
+    @at("/theme/", methods=("POST",))
+    def theme(self) -> ResponseReturnValue:
+        """Keep the colours that the switch beside the menu was set to."""
+        wanted = request.form.get("theme", "")
+        if wanted not in THEMES:
+            raise InvalidOption("There are no such colours.", field="theme", remedy="Give light, dark or nothing.")
+        self._own().theme = wanted
+        db.session.commit()
+        return "", 204
 
     @at("/password/", methods=("POST",))
     def password(self) -> ResponseReturnValue:
@@ -60,8 +74,10 @@ class Profile(Page):
         return db.session.get_one(Operator, current_user.operator_id)
 
     def _page(self, errors: dict[str, str], values: dict[str, Any]) -> str:
-        role = ROLE_WORDS[current_user.role]
-        return str(self.render("admin/profile.html", errors=errors, values=values, zones=zone_names(), role_words=role))
+        return str(self.render(
+            "admin/profile.html", errors=errors, values=values, zones=zone_names(), themes=THEMES,
+            role_words=ROLE_WORDS[current_user.role],
+        ))
 
 
 def _password_errors() -> dict[str, str]:

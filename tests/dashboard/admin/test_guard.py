@@ -37,7 +37,7 @@ NEEDS = {
     "/admin/audit/": "viewer", "/admin/audit/details/": "viewer",
 }
 WRITES = {
-    "/admin/profile/about/": "viewer", "/admin/profile/password/": "viewer",
+    "/admin/profile/about/": "viewer", "/admin/profile/theme/": "viewer", "/admin/profile/password/": "viewer",
     "/admin/compose/": "sender", "/admin/compose/review/": "sender", "/admin/compose/send/": "sender",
     "/admin/broadcasts/pause/": "sender", "/admin/broadcasts/resume/": "sender", "/admin/broadcasts/cancel/": "sender",
     "/admin/broadcasts/undo/": "sender", "/admin/report/failed/": "viewer",

@@ -63,3 +63,22 @@ def test_what_is_wrong_stands_beside_its_field(own: Browser, field: str, given: 
     assert answer.status_code == 422
     assert error_of(answer.text, field)
     assert verify(own.email, OLD) is not None
+
+
+def test_colours_and_keys_are_the_accounts_own(admin: Browser) -> None:
+    assert "data-keys-open" in admin.get("/admin/").text
+
+    admin.post("/admin/profile/about/", {"name": "A", "timezone": "", "theme": "dark"})
+
+    page = admin.get("/admin/").text
+    assert 'data-theme="dark"' in page
+    assert "keys.js" not in page
+
+
+def test_the_switch_keeps_the_colours_and_refuses_others(admin: Browser) -> None:
+    assert admin.post("/admin/profile/theme/", {"theme": "light"}).status_code == 204
+    assert 'data-theme="light"' in admin.get("/admin/rules/").text
+
+    assert admin.post("/admin/profile/theme/", {"theme": "pink"}).status_code == 422
+    assert admin.post("/admin/profile/theme/", {"theme": ""}).status_code == 204
+    assert "data-theme=" not in admin.get("/admin/rules/").text.partition("<head>")[0]
