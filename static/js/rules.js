@@ -6,7 +6,7 @@
   if (!table) return;
   const said = document.querySelector("[data-said]");
   const say = (text, wrong = false) => {
-    said.classList.toggle("is-wrong", wrong);
+    said.className = `matrix__said ${wrong ? "is-wrong" : "is-right"}`;
     said.textContent = text;
   };
 

@@ -46,7 +46,7 @@ def test_the_demo_is_alive_on_every_channel(open_page: Open) -> None:
 def test_a_template_is_written_and_a_mistake_is_shown_beside_its_field(open_page: Open) -> None:
     page = open_page()
     page.goto("/admin/templates/new/")
-    page.get_by_label("Name").fill("Storm warning")
+    page.get_by_role("textbox", name="Name").fill("Storm warning")
     page.get_by_label("Slug").fill("storm_warning")
     page.get_by_label("Notification type").fill("storm_warning")
     page.get_by_label("Title").fill("Storm over {{ city }}")
@@ -61,7 +61,7 @@ def test_a_template_is_written_and_a_mistake_is_shown_beside_its_field(open_page
     message.fill("Stay at home, {{ recipient.name }}.")
     page.get_by_role("button", name="Create template").click()
     page.get_by_text("as version 1").wait_for()
-    assert page.locator("aside").get_by_text("city").is_visible()
+    assert page.locator("[data-variables] .chip", has_text="city").is_visible()
 
 
 def test_a_broadcast_is_composed_looked_at_sent_and_watched(open_page: Open) -> None:
