@@ -31,6 +31,7 @@ IDENTITY = re.compile(r"(\d{1,9}):(\d{1,9})")
 STATIC = frozenset({"static", "admin.static", "docs.static"})  # files that anyone may read
 
 csrf = CSRFProtect()
+uploads: dict[str, int] = {}  # endpoint: bytes that a signed-in operator may send there, where that is more than elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ def _guard() -> ResponseReturnValue | None:
         return _to_login()
     if access.kind == "operator":
         insist(access.need)
+    request.max_content_length = uploads.get(request.endpoint, request.max_content_length)  # before the form is read
     csrf.protect()
     return None
 

@@ -15,6 +15,7 @@ from tasks.channels.base import ending
 from tasks.claim import claim
 from tasks.config import settings
 from tasks.database import reading
+from tasks.imports import run as imports
 from tasks.ledger import breaker, lease
 from tasks.ledger import pace as paces
 from tasks.ledger.processes import current_process_id
@@ -56,6 +57,11 @@ def wake_lanes(names: Collection[str]) -> None:
 def wake_broadcast(pk: int) -> None:
     """Ask a worker to expand a broadcast."""
     _call(expand_broadcast, pk)
+
+
+def wake_import(pk: int) -> None:
+    """Ask a worker to see to an import."""
+    _call(run_import, pk)
 
 
 def _call(job: object, *arguments: object) -> bool:
@@ -176,6 +182,14 @@ def count_figures() -> None:
             figures.count(stopping.is_set)
 
 
+@task
+def run_import(pk: int) -> None:
+    """Check the rows of a file, or write those that are good."""
+    with _alone("import") as turns:  # one at a time: the threads are for those who deliver
+        for _ in turns:
+            imports.run(pk, stopping.is_set)
+
+
 def tick() -> None:
     """Once a second in every worker: whatever a lost wake-up left lying is found here."""
     timetable.turn()
@@ -190,6 +204,8 @@ def tick() -> None:
         cancelled = broadcasts.unswept(connection)
     for pk in cancelled:
         control.sweep_cancelled(pk, current_process_id())
+    for pk in imports.due()[:1]:
+        _see_to(run_import, pk)
     if calling.is_due():
         _see_to(call_webhooks)
     if figures.is_due():

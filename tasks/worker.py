@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 REAP_EVERY = 5.0  # seconds
 ONE_REQUEST = 1.0  # seconds: a supervisor and the fleet's parent may both pass on the same request to end
 LAST = 2.0  # seconds for each job that ran beside the queue, after those of the queue were waited for
-THREADS = 10  # two a channel, two for broadcasts that expand (jobs.EXPANDING), one for webhooks, one for figures
+THREADS = 11  # two a channel, two for broadcasts that expand (jobs.EXPANDING), one each for webhooks, figures and imports
 
 
 class Ticker(Scheduler):  # type: ignore[misc]

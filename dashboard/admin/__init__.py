@@ -14,8 +14,10 @@ from dashboard.admin.views.deliveries import Deliveries
 from dashboard.admin.views.devices import Devices
 from dashboard.admin.views.finish import Finish
 from dashboard.admin.views.home import Home
+from dashboard.admin.views.imports import Imports
 from dashboard.admin.views.inbox_demo import InboxDemo
 from dashboard.admin.views.keys import Keys
+from dashboard.admin.views.lists import Lists
 from dashboard.admin.views.notifications import Notifications
 from dashboard.admin.views.operators import Operators
 from dashboard.admin.views.preview import Preview
@@ -25,6 +27,7 @@ from dashboard.admin.views.recipients import Recipients
 from dashboard.admin.views.report import ReportPage
 from dashboard.admin.views.resend import Resend
 from dashboard.admin.views.rules import Rules
+from dashboard.admin.views.segment_look import SegmentLook
 from dashboard.admin.views.segments import Segments
 from dashboard.admin.views.templates import Templates
 from dashboard.admin.views.webhooks import Webhooks
@@ -61,6 +64,9 @@ def init_admin(app: Flask) -> None:
     admin.add_view(ProofPage(name="Proof", endpoint="admin_proof", url="/admin/proof"))
     admin.add_view(Compose(name="New broadcast", endpoint="admin_compose", url="/admin/compose"))
     admin.add_view(Preview(name="Preview", endpoint="admin_preview", url="/admin/preview"))
+    admin.add_view(SegmentLook(name="Who is in it", endpoint="admin_segmentlook", url="/admin/segment-look"))
+    admin.add_view(Lists(name="People on a list", endpoint="admin_lists", url="/admin/lists"))
+    admin.add_view(Imports(name="Imports", endpoint="admin_imports", url="/admin/imports"))
     admin.add_view(InboxDemo(name="Inbox widget", endpoint="admin_inboxdemo", url="/admin/inbox-demo"))
     admin.add_view(Profile(name="Profile", endpoint="admin_profile", url="/admin/profile"))
     for view, model, name in (

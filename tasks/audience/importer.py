@@ -1,5 +1,6 @@
 """People from a CSV file, a thousand at a time. A bad row is reported and none of it is written; it stops nobody else."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from tasks.audience.table import PATTERNS, Column, Table, read_table
 from tasks.config import settings
 from tasks.database import writing
 from tasks.errors import CarillonError
+
+CODES = ("id", "phone", "token")
+SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,13 @@ class Progress:
     total: int
     saved: int
     errors: tuple[RowError, ...]
+
+
+def read_rows(table: Table) -> Iterator[tuple[int, Description | RowError]]:
+    """Every row of a table, its line and the description of a person or what is wrong with it."""
+    seen: dict[str, int] = {}
+    for line, cells in table.rows():
+        yield line, read_row(table, line, cells, seen)
 
 
 def import_csv(path: Path) -> Iterator[Progress]:
@@ -85,9 +96,14 @@ def _person(columns: tuple[Column, ...], cells: list[str]) -> dict[str, Any]:
         raise CarillonError("The row has more cells than the header.", remedy="Put values with a delimiter into quotation marks.")
     person: dict[str, Any] = {"attributes": {}}
     for column, cell in zip(columns, cells, strict=False):
-        value = cell.strip()
-        if not value:
+        value = _unquoted(cell.strip())
+        if not value or column.ignored:
             continue
+        if column.name in CODES and SHORTENED.fullmatch(value):
+            raise CarillonError(
+                f"{value} is a number that a spreadsheet has shortened.", field=f"row.{column.name}",
+                remedy="Format that column as text in the spreadsheet, give the whole numbers again, and save it.",
+            )
         if not column.name:
             raise CarillonError(f"{value[:40]!r} stands in a column without a name.", remedy="Name the column in the first line.")
         if column.is_attribute:
@@ -97,6 +113,11 @@ def _person(columns: tuple[Column, ...], cells: list[str]) -> dict[str, Any]:
         else:
             person[column.name] = value
     return person
+
+
+def _unquoted(value: str) -> str:
+    """What is in a cell like ="0042": a spreadsheet's way to keep leading zeros."""
+    return value[2:-1].replace('""', '"') if len(value) > 2 and value.startswith('="') and value.endswith('"') else value
 
 
 def _typed(column: Column, value: str) -> object:

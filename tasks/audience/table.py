@@ -3,7 +3,7 @@
 import codecs
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,15 +23,19 @@ PATTERNS: dict[Kind, re.Pattern[str]] = {"number": NUMBER, "boolean": BOOLEAN}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: one of KNOWN, or an attribute whose values are of a `kind` (None: not said). A nameless one must be empty."""
+    """A column: one of KNOWN, or an attribute whose values are of a `kind` (None: not said). A nameless one must be empty.
+
+    What stands in an `ignored` one says nothing.
+    """
 
     name: str
     kind: Kind | None = None
+    ignored: bool = False
 
     @property
     def is_attribute(self) -> bool:
         """True where it goes into the person's attributes."""
-        return bool(self.name) and self.name not in KNOWN
+        return bool(self.name) and self.name not in KNOWN and not self.ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Table:
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """The rows that are not empty, each with the number of the line it begins on. Raises InvalidImport."""
-        return islice(_rows(self.path, self.encoding, self.delimiter), 1, None)
+        return islice(cells_of(self.path, self.encoding, self.delimiter), 1, None)
 
 
 def read_table(path: Path) -> Table:
@@ -55,18 +59,19 @@ def read_table(path: Path) -> Table:
     The header may say an attribute's kind after a colon, like `zip:text` or `orders:number`. Where it does not, the column holds
     numbers, or booleans, if every value in it is one.
     """
-    encoding = _encoding(path)
-    delimiter = _delimiter(path, encoding)
-    rows = _rows(path, encoding, delimiter)
+    encoding = find_encoding(path)
+    delimiter = find_delimiter(path, encoding)
+    rows = cells_of(path, encoding, delimiter)
     _line, header = next(rows, (1, []))
     columns = [_column(name) for name in header]
-    _check(columns)
-    kinds, total = _guess(columns, (cells for _line, cells in rows))
+    check_columns(columns)
+    kinds, total = guess_kinds(columns, (cells for _line, cells in rows))
     found = tuple(Column(column.name, kind) for column, kind in zip(columns, kinds, strict=True))
     return Table(path, encoding, delimiter, found, total)
 
 
-def _encoding(path: Path) -> str:
+def find_encoding(path: Path) -> str:
+    """UTF-16 where its mark says so, else UTF-8, with or without a mark. Raises InvalidImport where there is no file."""
     try:
         with path.open("rb") as file:
             start = file.read(4)
@@ -76,7 +81,8 @@ def _encoding(path: Path) -> str:
     return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
-def _rows(path: Path, encoding: str, delimiter: str, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+def cells_of(path: Path, encoding: str, delimiter: str, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not empty, the header too, each with the line it begins on. Raises InvalidImport where it cannot be read."""
     line = 1
     try:
         with path.open(encoding=encoding, newline="") as file:
@@ -96,9 +102,9 @@ def _names_delimiter(cells: list[str]) -> bool:
     return cells[0].lower().startswith("sep=") and not "".join(cells[1:])
 
 
-def _delimiter(path: Path, encoding: str) -> str:
+def find_delimiter(path: Path, encoding: str) -> str:
     """The delimiter that splits the header into the most columns."""
-    headers = {mark: next(_rows(path, encoding, mark, strict=False), (1, []))[1] for mark in DELIMITERS}
+    headers = {mark: next(cells_of(path, encoding, mark, strict=False), (1, []))[1] for mark in DELIMITERS}
     return max(headers, key=lambda mark: len(headers[mark]))
 
 
@@ -113,8 +119,9 @@ def _column(header: str) -> Column:
     return Column(name, kind)
 
 
-def _check(columns: list[Column]) -> None:
-    names = [column.name for column in columns if column.name]
+def check_columns(columns: Iterable[Column]) -> None:
+    """Raise InvalidImport where no column is the id, or two are the same."""
+    names = [column.name for column in columns if column.name and not column.ignored]
     if "id" not in names:
         raise InvalidImport(
             "The first line names no id column.", field="id",
@@ -126,7 +133,7 @@ def _check(columns: list[Column]) -> None:
             raise InvalidImport(f"The header names {name!r} {why}.", field=name, remedy="Rename that column.")
 
 
-def _guess(columns: list[Column], rows: Iterable[list[str]]) -> tuple[list[Kind], int]:
+def guess_kinds(columns: Sequence[Column], rows: Iterable[list[str]]) -> tuple[list[Kind], int]:
     """The kind of every column, and the number of rows."""
     open_kinds = {place: set(PATTERNS) for place, column in enumerate(columns) if column.is_attribute and column.kind is None}
     filled, total = set[int](), 0

@@ -41,6 +41,7 @@ MENU = (
         Item("Recipients", "people", "admin_recipients.index_view", key="g p"),
         Item("Devices", "device", "admin_devices.index_view"),
         Item("Segments", "segment", "admin_segments.index_view", key="g s"),
+        Item("Imports", "inbox", "admin_imports.index", "editor"),
     )),
     Group("Log", (
         Item("Notifications", "inbox", "admin_notifications.index_view", key="g n"),

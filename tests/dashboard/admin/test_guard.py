@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from tasks.extensions import db
-from tasks.models import AuditEntry, Operator, Webhook
+from tasks.models import AuditEntry, Import, Operator, Segment, Webhook
 from tasks.models.words import ROLES
 from tests import factories
 from tests.dashboard.admin.browsing import PAGE, Browser
@@ -24,6 +24,7 @@ NEEDS = {
     "/admin/templates/versions/": "viewer", "/admin/templates/compare/": "viewer", "/admin/templates/message/": "viewer",
     "/admin/rules/": "viewer", "/admin/rules/new/": "editor", "/admin/rules/edit/": "editor",
     "/admin/segments/": "viewer", "/admin/segments/new/": "editor", "/admin/segments/edit/": "editor",
+    "/admin/lists/": "viewer", **{f"/admin/imports/{page}": "editor" for page in ("", "new/", "show/", "progress/", "errors.csv")},
     "/admin/recipients/": "viewer", "/admin/recipients/details/": "viewer", "/admin/recipients/new/": "editor",
     "/admin/recipients/edit/": "editor",
     "/admin/devices/": "viewer", "/admin/devices/edit/": "editor",
@@ -48,8 +49,11 @@ WRITES = {
     **{f"/admin/{page}/delete/": "editor" for page in ("rules", "segments", "devices")},
     **{f"/admin/preview/{what}": "editor" for what in ("", "mail/", "audience/")},
     **{f"/admin/templates/{act}/": "editor" for act in ("check", "try", "restore")}, "/admin/rules/ring/": "editor",
-    "/admin/segments/count/": "editor", "/admin/deliveries/csv/": "viewer",
+    "/admin/deliveries/csv/": "viewer",
     "/admin/resend/send/": "sender",
+    **{f"/admin/segment-look/{what}": "editor" for what in ("", "change/", "overlap/")},
+    **{f"/admin/lists/{act}/": "editor" for act in ("add", "remove")},
+    **{f"/admin/imports/{act}/": "editor" for act in ("upload", "check", "reread", "write", "cancel")},
     "/admin/keys/new/": "admin", "/admin/keys/revoke/": "admin", "/admin/keys/rotate/": "admin",
     **{f"/admin/webhooks/{act}/": "admin" for act in ("new", "edit", "delete", "rotate", "test", "replay")},
     "/admin/operators/new/": "admin", "/admin/operators/edit/": "admin",
@@ -68,6 +72,8 @@ def _write_rows() -> None:
     factories.template(), factories.rule()
     factories.person(tokens=["a-device-token"], email="asha@example.test")
     db.session.add(Webhook(url="https://shop.example.org/"))
+    db.session.add(Segment(slug="a-list", name="A list"))
+    db.session.add(Import(file_name="people.csv", size=3, encoding="utf-8-sig", delimiter=",", columns=[["id", "id", "auto"]]))
     db.session.commit()
     tell()
 

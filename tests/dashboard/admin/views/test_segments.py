@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tasks.extensions import db
-from tasks.models import AuditEntry, Segment, SegmentMember
+from tasks.models import AuditEntry, Broadcast, Segment, SegmentMember
 from tests import factories
 from tests.dashboard.admin.browsing import Browser, error_of, value_of, words
 
@@ -20,9 +20,9 @@ def editor(browse: Callable[[str], Browser]) -> Browser:
     return browse("editor")
 
 
-def count(browser: Browser, body: object):
+def ask(browser: Browser, what: str, **body: object):
     headers = {"X-CSRFToken": browser.token(), "Accept": "application/json"}
-    return browser.client.post("/admin/segments/count/", json=body, headers=headers).get_json()
+    return browser.client.post(f"/admin/segment-look/{what}", json=body, headers=headers).get_json()
 
 
 def test_a_rule_is_kept_as_json(editor: Browser) -> None:
@@ -76,16 +76,72 @@ def test_an_id_that_nobody_has_adds_nobody(editor: Browser) -> None:
     assert db.session.query(Segment).count() == db.session.query(SegmentMember).count() == 0
 
 
-def test_the_count_is_live_and_says_what_is_wrong(editor: Browser) -> None:
-    factories.person("1", country="NP")
+def test_the_count_is_live_with_masked_people_and_says_what_is_wrong(editor: Browser) -> None:
+    factories.person("1", country="NP", name="Ann", email="ann@example.org")
     factories.person("2", country="NP", is_active=False)
     factories.person("3", country="DE")
 
-    assert count(editor, RULE) == {"count": 1}
-    wrong = count(editor, UNKNOWN_FIELD)
+    found = ask(editor, "", definition=RULE)
+    assert (found["counts"], found["about"], found["share"]) == ([1], [1], 1.0)
+    (person,) = found["people"]
+    assert (person["id"], person["name"]) == ("1", "Ann")
+    assert "ann@" not in person["address"]
+    wrong = ask(editor, "", definition=UNKNOWN_FIELD)
     assert wrong["field"] == "/rules/0/field"
     assert wrong["error"]
-    assert count(editor, {"rules": []})["error"]
+    assert ask(editor, "", definition={"rules": []})["error"]
+    assert ask(editor, "", definition="x")["error"]
+
+
+def test_a_change_is_shown_before_it_is_saved(editor: Browser) -> None:
+    for number, country in enumerate(("NP", "NP", "DE")):
+        factories.person(str(number), country=country)
+    editor.post("/admin/segments/new/", NEW)
+    segment = db.session.query(Segment).one()
+    german = {"combinator": "and", "rules": [{"field": "country", "operator": "=", "value": "DE"}]}
+
+    found = ask(editor, f"change/?id={segment.id}", definition=german)
+
+    assert found["counts"] == [1, 2]
+    assert [one["id"] for one in found["entering"]] == ["2"]
+    assert {one["id"] for one in found["leaving"]} == {"0", "1"}
+    assert ask(editor, "change/?id=999", definition=german)["status"] == 404
+    assert ask(editor, f"overlap/?id={segment.id}", definition=german, days=30)["counts"] == [1, 0]
+    assert ask(editor, "overlap/", definition=german, days=0)["field"] == "days"
+
+
+def test_a_viewer_may_not_look_at_people_through_rules(browse: Callable[[str], Browser]) -> None:
+    assert ask(browse("viewer"), "", definition=RULE)["code"] == "not_allowed"
+
+
+def test_the_second_of_two_editors_is_told_who_was_first(editor: Browser, browse: Callable[[str], Browser]) -> None:
+    editor.post("/admin/segments/new/", NEW)
+    segment = db.session.query(Segment).one()
+    address = f"/admin/segments/edit/?id={segment.id}"
+    seen = value_of(editor.get(address).text, "seen")
+    assert browse("admin").post(address, {**NEW, "name": "By admin", "seen": seen}).status_code == 302
+
+    answer = editor.post(address, {**NEW, "name": "By editor", "seen": seen})
+
+    assert answer.status_code == 422
+    assert "admin@example.org saved it" in error_of(answer.text, "name")
+    assert value_of(answer.text, "name") == "By editor"
+    db.session.expire_all()
+    assert segment.name == "By admin"
+
+
+def test_broadcasts_that_use_it_are_shown_and_deleting_warns(editor: Browser) -> None:
+    template = factories.template()
+    editor.post("/admin/segments/new/", NEW)
+    segment = db.session.query(Segment).one()
+    without = {"include": "all", "exclude": ["nepal"]}
+    for audience, state in (("nepal", "scheduled"), (without, "completed"), ("other", "scheduled")):
+        db.session.add(Broadcast(template_version_id=template.current_version_id, audience=audience, state=state))
+    db.session.commit()
+
+    assert words(editor.get(f"/admin/segments/edit/?id={segment.id}").text).count("payment_success #") == 2
+    asked = words(editor.post("/admin/segments/delete/", {"id": segment.id}).text)
+    assert "In use now: payment_success #1." in asked
 
 
 def test_a_list_becomes_a_rule_and_back(editor: Browser) -> None:
