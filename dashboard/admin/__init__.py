@@ -30,6 +30,7 @@ from dashboard.admin.views.rules import Rules
 from dashboard.admin.views.segment_look import SegmentLook
 from dashboard.admin.views.segments import Segments
 from dashboard.admin.views.templates import Templates
+from dashboard.admin.views.trial import TrialPage
 from dashboard.admin.views.webhooks import Webhooks
 from dashboard.security import csp_nonce
 from tasks.extensions import db
@@ -67,6 +68,7 @@ def init_admin(app: Flask) -> None:
     admin.add_view(SegmentLook(name="Who is in it", endpoint="admin_segmentlook", url="/admin/segment-look"))
     admin.add_view(Lists(name="People on a list", endpoint="admin_lists", url="/admin/lists"))
     admin.add_view(Imports(name="Imports", endpoint="admin_imports", url="/admin/imports"))
+    admin.add_view(TrialPage(name="Test send", endpoint="admin_trial", url="/admin/test"))
     admin.add_view(InboxDemo(name="Inbox widget", endpoint="admin_inboxdemo", url="/admin/inbox-demo"))
     admin.add_view(Profile(name="Profile", endpoint="admin_profile", url="/admin/profile"))
     for view, model, name in (

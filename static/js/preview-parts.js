@@ -51,7 +51,7 @@ window.CarillonPreview = (() => {
     return out;
   };
 
-  const sideOf = (fork, side, at, acts, people) => {
+  const sideOf = (fork, side, at, acts, people, seen) => {
     const head = el("div", { className: "fork__head" }, el("code", { textContent: side.words }), side.taken ? el("span", { className: "badge is-sent", textContent: "Takes this" }) : null);
     const text = side.fault
       ? el("p", { className: "preview__fault", textContent: `Not for this person: ${side.fault}` })
@@ -62,6 +62,7 @@ window.CarillonPreview = (() => {
       foot.append(...people.examples.map((person) => el("button", { type: "button", className: "button button--small button--quiet", textContent: `As ${called(person)}`, on: { click: () => acts.choose(person) } })));
       foot.append(el("span", { className: "small muted", textContent: plural(people.count, "person", "people") }));
     }
+    if (!side.taken && fork.personal && seen && !people) foot.append(el("span", { className: "small muted", textContent: "Nobody who was looked at takes it." }));
     return el("div", { className: `fork__side${side.taken ? " is-taken" : ""}` }, head, text, foot);
   };
 
@@ -73,13 +74,13 @@ window.CarillonPreview = (() => {
       ? el("button", { type: "button", className: "button button--small button--quiet", textContent: "Find people who go the other way", on: { click: acts.survey } }) : null;
     return el("div", { className: "fork" },
       el("div", { className: "fork__where small" }, el("strong", { textContent: fork.label }), ` line ${fork.line}`, note ? el("span", { className: "muted", textContent: ` · ${note}` }) : null),
-      el("div", { className: "fork__sides" }, ...fork.sides.map((side, at) => sideOf(fork, side, at, acts, people(at)))), find);
+      el("div", { className: "fork__sides" }, ...fork.sides.map((side, at) => sideOf(fork, side, at, acts, people(at), any))), find);
   });
 
   const as = (acts, person) => el("button", { type: "button", className: "preview__as-link", textContent: called(person), on: { click: () => acts.choose(person) } });
   const length = (one) => (one.size ? `${plural(one.size.segments, "segment", "segments")}, ${one.size.encoding}` : plural(one.length, "character", "characters"));
   const extreme = (word, one, acts) => el("div", { className: "extreme" },
-    el("div", { className: "small" }, el("strong", { textContent: `${word}: ` }), `${length(one)}, `, as(acts, one)),
+    el("div", { className: "small" }, el("strong", { textContent: `${word}: ` }), length(one), ...(acts ? [", ", as(acts, one)] : [])),
     el("div", { className: "extreme__text", textContent: one.text.trim() || "(empty)" }));
 
   const survey = (found, acts) => {
@@ -93,7 +94,7 @@ window.CarillonPreview = (() => {
     for (const one of found.extremes) {
       const same = one.shortest.text === one.longest.text;
       out.push(el("div", { className: "extremes" }, el("h3", { textContent: one.label }),
-        ...(same ? [extreme("For everybody", one.longest, acts)] : [extreme("Longest", one.longest, acts), extreme("Shortest", one.shortest, acts)])));
+        ...(same ? [extreme("For everybody", one.longest)] : [extreme("Longest", one.longest, acts), extreme("Shortest", one.shortest, acts)])));
     }
     return out;
   };

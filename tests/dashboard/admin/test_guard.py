@@ -16,7 +16,7 @@ from tests.dashboard.admin.story import tell
 NEEDS = {
     "/admin/": "viewer", "/admin/profile/": "viewer",
     "/admin/compose/": "sender", "/admin/compose/count/": "sender", "/admin/inbox-demo/": "sender",
-    "/admin/preview/people/": "editor",
+    "/admin/preview/people/": "editor", "/admin/test/": "sender", "/admin/test/status/": "sender",
     "/admin/broadcasts/": "viewer", "/admin/broadcasts/details/": "viewer", "/admin/broadcasts/progress/": "viewer",
     "/admin/approvals/": "viewer", "/admin/report/": "viewer",
     "/admin/proof/": "viewer", "/admin/proof/rows/": "viewer", "/admin/finish/": "sender",
@@ -49,7 +49,7 @@ WRITES = {
     **{f"/admin/{page}/delete/": "editor" for page in ("rules", "segments", "devices")},
     **{f"/admin/preview/{what}": "editor" for what in ("", "mail/", "audience/")},
     **{f"/admin/templates/{act}/": "editor" for act in ("check", "try", "restore")}, "/admin/rules/ring/": "editor",
-    "/admin/deliveries/csv/": "viewer",
+    "/admin/test/send/": "sender", "/admin/profile/tests/": "sender", "/admin/deliveries/csv/": "viewer",
     "/admin/resend/send/": "sender",
     **{f"/admin/segment-look/{what}": "editor" for what in ("", "change/", "overlap/")},
     **{f"/admin/lists/{act}/": "editor" for act in ("add", "remove")},
