@@ -23,35 +23,47 @@ RENDERED_AGAIN = "The text is rendered again with what is known of the person no
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Rows of a broadcast that can be sent again: why they were not, and what to know before (`warning`), in words."""
+    """Rows of a broadcast that can be sent again: why they were not, and what to know before (`warning`), in words.
+
+    `reason` is None where they were not looked at one by one: whatever it is.
+    """
 
     channel: str
     state: str
-    reason: str
+    reason: str | None
     count: int
     words: str
     warning: str
 
 
-def left_over(connection: Connection, pk: int) -> list[Left]:
+def left_over(connection: Connection, pk: int, *, by_reason: bool = True) -> list[Left]:
     """What of a broadcast could be sent again.
 
-    Counted by the partial index as far as that goes; the other states only where the counters know of any.
+    What is in trouble is counted by its partial index. What was skipped or expired has none: `by_reason` reads every row of the
+    broadcast where there is any of it; without, the counters say how many they are, at once, however large it is.
     """
-    known = {state for states in counts.closed(connection, pk).values() for state in states}
+    closed = counts.closed(connection, pk)
+    known = {state for states in closed.values() for state in states}
     columns = (Delivery.channel, Delivery.state, Delivery.reason, func.count())
-    found: list[Sequence[Any]] = []
+    found: list[Sequence[Any]] = []  # channel, state, reason, count
     if known & IN_TROUBLE:
         trouble = select(*columns).where(TROUBLE, Delivery.broadcast_id == pk)
         found.extend(connection.execute(trouble.group_by(*columns[:3])).all())
     quiet = known & {*AGAIN} - IN_TROUBLE
-    if quiet:
+    if quiet and not by_reason:
+        found.extend(
+            (channel, state, None, count)
+            for channel, states in closed.items() for state, count in states.items() if state in quiet
+        )
+    elif quiet:
         other = select(*columns).join(Notification, Delivery.notification_id == Notification.pk)
         other = other.where(Notification.broadcast_id == pk, Delivery.state.in_(quiet))
         found.extend(connection.execute(other.group_by(*columns[:3])).all())
     return [Left(channel, state, reason, count, *_words(state, reason)) for channel, state, reason, count in found]
 
 
-def _words(state: str, reason: str) -> tuple[str, str]:
+def _words(state: str, reason: str | None) -> tuple[str, str]:
+    if reason is None:
+        return "Whatever the reason.", WARNINGS.get(state, "")
     words = REASONS.get(reason) or (f"The provider's code {reason}." if reason else "No reason was given.")
     return words, RENDERED_AGAIN if reason == "render_failed" else WARNINGS.get(state, "")

@@ -60,7 +60,7 @@ class Choice:
     state: str | None = None
     reason: str | None = None
 
-    def takes(self, channel: str, state: str, reason: str) -> bool:
+    def takes(self, channel: str, state: str, reason: str | None) -> bool:
         """True where a row of these is chosen."""
         right_state = state in AGAIN and (state == self.state or (self.state is None and state not in UNLESS_ASKED))
         return right_state and self.channel in (None, channel) and self.reason in (None, reason)

@@ -32,7 +32,7 @@ from tasks.models.words import (
 )
 from tasks.options import SendOptions
 from tasks.plan import BROADCAST_EXPIRES_AFTER
-from tasks.reopen import AGAIN, Choice
+from tasks.reopen import AGAIN, IN_TROUBLE, Choice
 from tasks.rights import Rights
 from tasks.schedule import Window
 
@@ -56,15 +56,16 @@ class Round:
     is_open: bool = True  # a worker still puts rows back into the queue
 
 
-def choices(broadcast_pk: int) -> list[Left]:
+def choices(broadcast_pk: int, *, by_reason: bool = True) -> list[Left]:
     """What could be sent again, the largest group of a channel first. Empty where everything got through.
 
-    Reads no more than the rows in trouble where nothing was skipped or expired, else every row of the broadcast.
+    Reads no more than the rows in trouble where nothing was skipped or expired, else every row of the broadcast; without
+    `by_reason` never those: what was skipped or expired is then one group a channel, of whatever reason.
     """
     with reading() as connection:
-        found = left_over(connection, broadcast_pk)
+        found = left_over(connection, broadcast_pk, by_reason=by_reason)
     order = {channel: number for number, channel in enumerate(CHANNELS)}
-    return sorted(found, key=lambda one: (order[one.channel], -one.count, one.state, one.reason))
+    return sorted(found, key=lambda one: (order[one.channel], -one.count, one.state, one.reason or ""))
 
 
 def matching(left: Iterable[Left], chosen: Sequence[Choice]) -> list[Left]:
@@ -97,7 +98,7 @@ def finish(broadcast_pk: int, chosen: Sequence[Choice], actor: str, *, options: 
     options = options or SendOptions()
     with reading() as connection:
         broadcast = _broadcast(connection, broadcast_pk)
-        left = matching(left_over(connection, broadcast_pk), chosen)
+        left = matching(left_over(connection, broadcast_pk, by_reason=_wants_reasons(chosen)), chosen)
         base = counts.closed(connection, broadcast_pk)
     if options.rights is not None:
         _check_rights(options.rights, broadcast_pk, {one.channel for one in left}, is_test=broadcast.is_test)
@@ -115,6 +116,11 @@ def finish(broadcast_pk: int, chosen: Sequence[Choice], actor: str, *, options: 
         raise _refusal(broadcast_pk, count) from None
     jobs.wake_broadcast(broadcast_pk)
     return found
+
+
+def _wants_reasons(chosen: Sequence[Choice]) -> bool:
+    """True where a reason is asked for among what was skipped or expired: their rows have to be read."""
+    return any(one.reason is not None and one.state not in IN_TROUBLE for one in chosen)
 
 
 def begin_for_one(connection: Connection, broadcast_pk: int, choice: Choice, actor: str) -> AnyRow | None:

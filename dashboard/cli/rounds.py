@@ -54,7 +54,7 @@ def _show(left: list[Left], machine: bool) -> None:
         return
     listed = table("channel", "state", "reason", "count", "why")
     for one in left:
-        add(listed, one.channel, coloured(one.state), one.reason, f"{one.count:,}", one.words)
+        add(listed, one.channel, coloured(one.state), one.reason or "", f"{one.count:,}", one.words)
     if left:
         out.print(listed)
     else:

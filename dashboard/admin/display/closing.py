@@ -48,7 +48,7 @@ def closing(far: Progress) -> Report:
         Line(state, words, {channel: sum(counts.get(one, 0) for one in states) for channel, counts in far.channels.items()})
         for state, words, states in LINES
     ]
-    missing = {channel: far.audience - sum(counts.values()) for channel, counts in far.channels.items()}
-    found.append(Line(UNWRITTEN, "Never written", missing))
+    missing = far.audience - far.written  # by the fan-out's own count: what is left over would always add up
+    found.append(Line(UNWRITTEN, "Never written", dict.fromkeys(far.channels, missing)))
     lines = tuple(line for line in found if any(line.counts.values()))
     return Report(tuple(far.channels), far.audience, lines)

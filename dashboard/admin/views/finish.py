@@ -17,6 +17,8 @@ from tasks.models.words import COMPLETED
 from tasks.options import SendOptions
 from tasks.rounds import Choice, Left
 
+MOST_READ = 50_000  # people: of a larger broadcast the page opens at once, and reads every row only when asked to
+
 
 class Finish(Page):
     """One more round over what did not get through."""
@@ -31,7 +33,8 @@ class Finish(Page):
     def index(self) -> ResponseReturnValue:
         """What could be sent again, with its count, its reason and what to know before."""
         row = _broadcast(request.args.get("id", ""))
-        left = rounds.choices(row.pk) if row.state == COMPLETED else []
+        detailed = row.audience_count <= MOST_READ or request.args.get("reasons") == "1"
+        left = rounds.choices(row.pk, by_reason=detailed) if row.state == COMPLETED else []
         return self._page(row, left, "")
 
     @at("/start/", methods=("POST",))
@@ -42,7 +45,9 @@ class Finish(Page):
         if request.form.get("version") != str(row.version):
             flash(too_late(row.pk, current_user.email), "warning")
             return done
-        left, wanted = rounds.choices(row.pk), request.form.getlist("chosen")
+        wanted = request.form.getlist("chosen")
+        detailed = request.form.get("reasons") == "1"  # as the page had it that was looked at
+        left = rounds.choices(row.pk, by_reason=detailed)
         chosen = [Choice(one.channel, one.state, one.reason) for one in left if key_of(one) in wanted]
         if not chosen:
             return self._page(row, left, "Nothing is chosen. Tick who gets it again."), 422
@@ -59,13 +64,13 @@ class Finish(Page):
         return str(self.render(
             "admin/broadcasts/finish.html", row=row, left=[(key_of(one), one) for one in left], error=error,
             marked=request.form.getlist("chosen"), posted=request.method == "POST",
-            token=request.form.get("token") or uuid.uuid4().hex,
+            token=request.form.get("token") or uuid.uuid4().hex, detailed=all(one.reason is not None for one in left),
         ))
 
 
 def key_of(left: Left) -> str:
     """A choice as the form names it."""
-    return f"{left.channel} {left.state} {left.reason}"
+    return f"{left.channel} {left.state} {'*' if left.reason is None else left.reason}"
 
 
 def _broadcast(text: str) -> Broadcast:
