@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, insert, select
 
 from tasks.audience import frozen
+from tasks.database import reading
 from tasks.models import Recipient, SendPlanPage
 
 EXAMPLES = 3  # people of a difference who are named
@@ -72,6 +73,21 @@ def moved(connection: Connection, plan_id: int, now: People) -> Moved:
         if len(some) < EXAMPLES:
             some.append(pk)
     return Moved(came, went, _named(connection, entered), _named(connection, left))
+
+
+def named(plan_id: int) -> Iterator[tuple[str, str]]:
+    """The id and the name of everybody of a plan, in the order of the send, a list at a time."""
+    after = 0
+    while True:
+        with reading() as connection:
+            page = select(SendPlanPage.last_id, SendPlanPage.people).where(SendPlanPage.plan_id == plan_id)
+            row = connection.execute(page.where(SendPlanPage.last_id > after).order_by(SendPlanPage.last_id).limit(1)).first()
+            if row is None:
+                return
+            after, ids = row.last_id, json.loads(row.people) if isinstance(row.people, str) else row.people
+            people = select(Recipient.external_id, Recipient.name).where(Recipient.id.in_(ids)).order_by(Recipient.id)
+            found = [(one.external_id, one.name) for one in connection.execute(people)]
+        yield from found
 
 
 def _kept(connection: Connection, plan_id: int) -> Iterator[int]:

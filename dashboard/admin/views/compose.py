@@ -16,10 +16,12 @@ from dashboard.admin.display.times import zone_names
 from dashboard.admin.forms.draft import SAFETY, UPLOAD, Draft
 from dashboard.admin.forms.safety import SafetyChoice
 from dashboard.admin.guard import Page, at
+from dashboard.admin.lists import csv_export
 from tasks.audience import listed, segments
 from tasks.config import settings
 from tasks.errors import CarillonError, IdempotencyConflict
 from tasks.extensions import db
+from tasks.forecast.people import named
 from tasks.forecast.refusals import PlanMoved, UnknownPlan
 from tasks.models import AuditEntry, Broadcast, Rule, Segment, SendPlan, Template
 from tasks.models.words import OUTSIDE_CHANNELS
@@ -50,6 +52,14 @@ class Compose(Page):
             return jsonify(count=segments.count(draft.checked_target(), template.notification_type if template else ""))
         except CarillonError as error:
             return jsonify(error=str(error))
+
+    @at("/people/")
+    def people(self) -> ResponseReturnValue:
+        """Exactly the people of a plan, as CSV."""
+        plan = db.session.scalar(select(SendPlan.id).where(SendPlan.hash == request.args.get("plan", "")))
+        if plan is None:
+            raise UnknownPlan("No dry run has found this, or it was long ago.", field="plan", remedy="Look at it again.")
+        return csv_export.answer("people.csv", ("id", "name"), named(plan))
 
     @at("/review/", methods=("POST",))
     def review(self) -> ResponseReturnValue:

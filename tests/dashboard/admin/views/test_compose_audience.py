@@ -54,7 +54,19 @@ def test_the_figures_and_the_skips_stand_in_the_review(sender: Browser) -> None:
     assert "Send “offer” to 4 people?" in shown
     assert "SMS segments 3" in shown
     assert "SMS Skipped The recipient has no phone number. 1" in shown
-    assert "no rate set" in shown
+    assert "no limit set" in shown
+
+
+def test_exactly_these_people_can_be_downloaded(sender: Browser) -> None:
+    factories.person("=cmd()", name="+Formula")
+    plan = value_of(review(sender).text, "plan_hash")
+
+    answer = sender.get("/admin/compose/people/", plan=plan)
+
+    assert answer.mimetype == "text/csv"
+    lines = answer.text.lstrip("\ufeff").splitlines()
+    assert lines == ["id,name", "0,Person 0", "1,Person 1", "2,Person 2", "'=cmd(),'+Formula"]
+    assert sender.get("/admin/compose/people/", plan="nothing").status_code == 404
 
 
 def test_what_moved_before_the_press_is_shown_and_the_new_look_can_be_sent(sender: Browser) -> None:
