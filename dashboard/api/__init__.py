@@ -21,6 +21,7 @@ from dashboard.api import (
     receipts,
     recipients,
     rounds,
+    templates,
     webhooks,
 )
 from dashboard.api.body import StrictRequest
@@ -36,7 +37,7 @@ ABOUT = (
 )
 RESOURCES = (
     notify.api, bulk.api, explanations.api, broadcasts.api, recipients.api, preferences.api, inbox.api, health.api, keys.api,
-    metrics.api, webhooks.api, receipts.api, rounds.api, proof.api,
+    metrics.api, webhooks.api, receipts.api, rounds.api, proof.api, templates.api,
 )
 
 
