@@ -90,5 +90,6 @@ def open_page(chromium: Any, session: Any, url: str) -> Iterator[Callable[..., A
 
 
 def _note(record: Record, message: Any) -> None:
-    if message.type == "error" and not any(code in message.text for code in ("409", "422")):  # a form that was refused is an answer, not a fault
+    refused = any(code in message.text for code in ("409", "422"))  # a form that was refused is an answer, not a fault
+    if message.type == "error" and not refused:
         (record.violations if "CSP" in message.text or "Content Security" in message.text else record.errors).append(message.text)

@@ -1,4 +1,4 @@
-"""The template editor and the matrix of the rules in a real browser: by mouse, by keyboard, on a phone, under the strict policy."""
+"""The template editor and the matrix of the rules in a real browser: by mouse, by keyboard, on a phone, under the policy."""
 
 import re
 from collections.abc import Callable
