@@ -20,6 +20,7 @@ from dashboard.admin.views.keys import Keys
 from dashboard.admin.views.lists import Lists
 from dashboard.admin.views.notifications import Notifications
 from dashboard.admin.views.operators import Operators
+from dashboard.admin.views.person import Person
 from dashboard.admin.views.preview import Preview
 from dashboard.admin.views.profile import Profile
 from dashboard.admin.views.proof import ProofPage
@@ -59,6 +60,7 @@ def init_admin(app: Flask) -> None:
         csp_nonce_generator=csp_nonce,
     )
     admin.add_view(Finish(name="Finish the job", endpoint="admin_finish", url="/admin/finish"))
+    admin.add_view(Person(name="Person", endpoint="admin_person", url="/admin/person"))
     admin.add_view(Resend(name="Send again", endpoint="admin_resend", url="/admin/resend"))
     admin.add_view(Approvals(name="Approvals", endpoint="admin_approvals", url="/admin/approvals"))
     admin.add_view(ReportPage(name="Report", endpoint="admin_report", url="/admin/report"))

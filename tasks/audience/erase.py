@@ -2,21 +2,32 @@
 
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from tasks.audience import traces
 from tasks.database import reading, writing
 from tasks.errors import UnknownRecipient
-from tasks.models import Attempt, BroadcastMember, Connection, Delivery, Device, Notification, OptOut, Recipient, SegmentMember
-from tasks.models.types import db_clock
+from tasks.models import (
+    Attempt,
+    AuditEntry,
+    BroadcastMember,
+    Connection,
+    Delivery,
+    Device,
+    Notification,
+    OptOut,
+    Recipient,
+    SegmentMember,
+)
+from tasks.models.types import db_clock, utcnow
 from tasks.models.words import CANCELLED, DUE_STATES
 
 
-def erase(recipient_pk: int) -> None:
+def erase(recipient_pk: int, *, actor: str | None = None) -> None:
     """Remove everything that says who a person is, wherever it stands, in one transaction; their id is free for somebody new.
 
     The emptied row stays as a tombstone, as do notifications and deliveries without their content, so that every total and every
-    broadcast's proof still add up. What waits to be sent is cancelled. Raises UnknownRecipient.
+    broadcast's proof still add up. What waits to be sent is cancelled. `actor`: whom the audit names. Raises UnknownRecipient.
     """
     tombstone = f"deleted:{recipient_pk}"
     left = traces.find(_known(recipient_pk), tombstone)  # every table is read once: before anybody has to wait for the lock
@@ -32,6 +43,9 @@ def erase(recipient_pk: int) -> None:
         if not found:
             raise _unknown()
         traces.remove(connection, left)
+        if actor is not None:
+            entry = {"actor": actor, "action": "erase", "object_type": "recipient", "object_id": str(recipient_pk)}
+            connection.execute(insert(AuditEntry).values(**entry, at=utcnow(), changes={}))
         for table in (Device, OptOut, SegmentMember, BroadcastMember, Connection):
             connection.execute(delete(table).where(table.recipient_id == recipient_pk))
         connection.execute(

@@ -31,10 +31,15 @@ def search(text: str, limit: int = MOST) -> list[Recipient]:
     return list(found.values())[:limit]
 
 
+def begins_with(words: str) -> ColumnElement[bool]:
+    """The condition that a name begins with these letters, in whatever case: an index serves it."""
+    return _begins(func.lower(Recipient.name), _lower(words))
+
+
 def _ways(words: str) -> Iterator[ColumnElement[bool]]:
     yield Recipient.external_id == words
     yield or_(Recipient.email == words.lower(), Recipient.phone == words)
-    yield _begins(func.lower(Recipient.name), _lower(words))
+    yield begins_with(words)
     if len(words) >= SHORTEST:
         newest = select(func.max(Recipient.id)).scalar_subquery()
         somewhere = or_(Recipient.name.icontains(words, autoescape=True), Recipient.external_id.contains(words, autoescape=True))

@@ -51,7 +51,7 @@ class LogListing(Listing):
     def get_list(self, *_args: Any, **_kwargs: Any) -> tuple[None, list[Any]]:
         """Flask-Admin's hook for a list's rows; what it asks for by page number and column is not how this list is read."""
         search = self.search()
-        cursor = keyset.Cursor(_number("before"), _number("after"), search.low, search.high)
+        cursor = keyset.Cursor(number("before"), number("after"), search.low, search.high)
         found = search.page(self.columns, cursor, self.page_size)
         self._template_args.update(pager=self._links(found), filter_list=self.filters, chosen=self._texts())
         return None, self.load(found.rows)
@@ -88,7 +88,7 @@ class LogListing(Listing):
     def _links(self, found: keyset.Page[Any]) -> dict[str, Any]:
         kept: dict[str, Any] = {name: text for name, text in self._texts().items() if text}
         page = f"{self.endpoint}.index_view"
-        here = _number("before") is not None or _number("after") is not None
+        here = number("before") is not None or number("after") is not None
         paused = found.paused_at
         return {
             "newest": url_for(page, **kept) if here else None,
@@ -108,6 +108,7 @@ def _both(one: Ids, other: Ids) -> Ids:
     return max(one[0], other[0]), min(ends, default=None)
 
 
-def _number(name: str) -> int | None:
+def number(name: str) -> int | None:
+    """A query parameter that is a row's number; None for anything else."""
     text = request.args.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None

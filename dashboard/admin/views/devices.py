@@ -2,14 +2,19 @@
 
 from typing import Any
 
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import joinedload
 
+from dashboard.admin.display.changes import differences
 from dashboard.admin.forms.fields import Form, yes_no
+from dashboard.admin.guard import at
 from dashboard.admin.lists.cells import cell
 from dashboard.admin.lists.filters import Filter, equals, is_true
 from dashboard.admin.lists.keyset import Columns
 from dashboard.admin.lists.log_listing import LogListing
+from tasks.extensions import db
 from tasks.models import Device, Recipient
 
 
@@ -50,6 +55,24 @@ class Devices(LogListing):
         """Devices with their people."""
         return select(Device).options(joinedload(Device.recipient))
 
+    @at("/switch/", methods=("POST",))
+    def switch_view(self) -> ResponseReturnValue:
+        """Off, or on again, from its person's page."""
+        row, wanted = self.get_one(request.form.get("id", "")), request.form.get("on") == "1"
+        if row.is_active == wanted:
+            flash(f"It was {'on' if wanted else 'off'} already.", "warning")
+        else:
+            before = self.state(row)
+            switch(row, on=wanted)
+            self.note(row, differences(before, self.state(row)), created=False)
+            db.session.commit()
+            flash(f"The device is {'on' if wanted else 'off'}.", "success")
+        return redirect(url_for("admin_recipients.details_view", id=row.recipient_id))
+
+    def need(self, method: str) -> str:
+        """Switching is editing."""
+        return self.edit_role if method == "switch_view" else super().need(method)
+
     def warning(self, row: Device) -> str:
         """What deleting does."""
         return "Its person gets no push on it until the app registers it again."
@@ -57,6 +80,11 @@ class Devices(LogListing):
     def write(self, form: Any, row: Device | None) -> Device:
         """Switch it on or off."""
         assert row is not None
-        row.is_active = form.is_active.data
-        row.off_reason = "" if row.is_active else row.off_reason or "switched off by an operator"
+        switch(row, on=form.is_active.data)
         return row
+
+
+def switch(row: Device, *, on: bool) -> None:
+    """A device that an operator switches off says so, unless its provider said why before."""
+    row.is_active = on
+    row.off_reason = "" if on else row.off_reason or "switched off by an operator"

@@ -14,6 +14,7 @@ from dashboard import audit, auth
 from dashboard.admin.display.imports import ENDED, KIND_WORDS, TARGET_WORDS, as_json, story
 from dashboard.admin.guard import Page, at
 from dashboard.admin.lists import csv_export
+from dashboard.admin.lists.pieces import TOGETHER
 from tasks import jobs
 from tasks.audience.table import DELIMITERS
 from tasks.errors import CarillonError, InvalidImport, WrongState
@@ -182,7 +183,7 @@ def _faults(pk: int) -> Iterator[tuple[Any, ...]]:
     while True:
         page = select(ImportFault.line, ImportFault.column, ImportFault.detail, ImportFault.remedy)
         page = page.where(ImportFault.import_id == pk, ImportFault.line > after).order_by(ImportFault.line)
-        rows = db.session.execute(page.limit(csv_export.TOGETHER)).all()
+        rows = db.session.execute(page.limit(TOGETHER)).all()
         if not rows:
             return
         yield from (tuple(row) for row in rows)

@@ -1,20 +1,17 @@
 """The proof of a broadcast as a page that can be printed, and the export that a sceptic checks without Carillon."""
 
-from collections.abc import Iterator
-from itertools import islice
-
-from flask import Flask, Response, current_app, request, url_for
+from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from dashboard.admin.display.progress import progress
 from dashboard.admin.guard import Page, at
+from dashboard.admin.lists.pieces import pieces
 from tasks.extensions import db
 from tasks.models import Broadcast
 from tasks.proof import export, prove
 
 AT_ONCE = 50_000  # deliveries that are read when the page is opened; more only when asked for: every row is read
-TOGETHER = 500  # lines in one piece of the answer
 NUMBER_WORDS = {
     "audience": "people in the audience", "people_with_rows": "people with rows", "repeated": "rows too many",
     "sent": "called sent", "without_acceptance": "without a provider's word", "called_otherwise": "called otherwise",
@@ -46,19 +43,8 @@ class ProofPage(Page):
         """The deliveries, line by line, for static/check_proof.py. With `anonymous` no ids of people stand in it."""
         row, anonymous = _broadcast(), request.args.get("anonymous") == "1"
         name = f"proof-{row.id}{'-anonymous' if anonymous else ''}.ndjson"
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        lines = _pieces(app, export(row.pk, anonymous=anonymous))
+        lines = ("".join(lot) for lot in pieces(export(row.pk, anonymous=anonymous)))
         return Response(lines, mimetype="application/x-ndjson", headers={"Content-Disposition": f"attachment; filename={name}"})
-
-
-def _pieces(app: Flask, lines: Iterator[str]) -> Iterator[str]:
-    """Some lines at a time. The context is the pieces' own: the request's is gone while the answer goes out."""
-    while True:
-        with app.app_context():
-            piece = "".join(islice(lines, TOGETHER))
-        if not piece:
-            return
-        yield piece
 
 
 def _broadcast() -> Broadcast:

@@ -3,23 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import joinedload, selectinload
+from flask import request
+from sqlalchemy import ColumnElement, Select, or_, select
 
 from dashboard import auth
+from dashboard.admin.desk import person
 from dashboard.admin.forms.fields import Form, JsonField, line, yes_no
+from dashboard.admin.lists import keyset
 from dashboard.admin.lists.cells import cell
 from dashboard.admin.lists.filters import Filter, exact, is_true
 from dashboard.admin.lists.keyset import Columns
 from dashboard.admin.lists.log_filters import by_address
-from dashboard.admin.lists.log_listing import LogListing
+from dashboard.admin.lists.log_listing import LogListing, number
+from tasks import presence
 from tasks.audience.recipients import describe, find
+from tasks.audience.search import begins_with
 from tasks.config import settings
 from tasks.errors import AlreadyExists
 from tasks.extensions import db
-from tasks.models import Device, Notification, OptOut, Recipient, TemplateVersion
+from tasks.models import Recipient
 
-LATEST, MOST_DEVICES = 10, 50  # messages and devices on a person's page
+MOST_NAMED = 1_000  # people whose names begin alike who are named one by one
 FIELDS = ("name", "email", "phone", "locale", "timezone", "country", "attributes")
 
 
@@ -42,6 +46,14 @@ class RecipientForm(Form):
     is_active = yes_no("Active", default=True, hint="Nobody who is off gets anything outside the app.")
 
 
+def _meant(text: str) -> ColumnElement[bool]:
+    """By id or address exactly, or by how the name begins: an index serves each. Where very many begin so they are everywhere."""
+    named = list(db.session.scalars(select(Recipient.id).where(begins_with(text)).limit(MOST_NAMED + 1)))
+    if len(named) > MOST_NAMED:
+        return or_(by_address(text), Recipient.name.istartswith(text, autoescape=True))
+    return or_(by_address(text), Recipient.id.in_(named))
+
+
 def _by_name(text: str) -> ColumnElement[bool]:
     return Recipient.name.icontains(text, autoescape=True)
 
@@ -59,7 +71,7 @@ class Recipients(LogListing):
     audited = ("external_id", *FIELDS, "is_active")
     columns = Columns(Recipient.id, Recipient.created_at)
     filters = (
-        Filter("find", "Id, e-mail or phone", by_address, "text", narrow=True, hint="exactly as stored", wide=True),
+        Filter("find", "Who", _meant, "text", narrow=True, hint="id, e-mail, phone or the name's beginning", wide=True),
         Filter("name", "Name contains", _by_name, "text"),
         exact("country", "Country", Recipient.country, hint="NP"),
         is_true("active", "State", Recipient.is_active, "Active", "Off"),
@@ -76,16 +88,14 @@ class Recipients(LogListing):
         return select(Recipient)
 
     def details(self, row: Recipient) -> Mapping[str, Any]:
-        """Devices, wishes and the latest messages; addresses in full for those who may edit them."""
-        devices = select(Device).where(Device.recipient_id == row.id).order_by(Device.id.desc()).limit(MOST_DEVICES)
-        latest = select(Notification).where(Notification.recipient_id == row.id).order_by(Notification.pk.desc()).options(
-            joinedload(Notification.template_version).joinedload(TemplateVersion.template),
-            joinedload(Notification.broadcast), selectinload(Notification.deliveries),
-        )
+        """Everything about a person; addresses in full only for those who may edit them."""
+        cursor = keyset.Cursor(number("before"), number("after"))
+        asked = request.args.get("what", "").strip()
         return {
-            "devices": list(db.session.scalars(devices)), "latest": list(db.session.scalars(latest.limit(LATEST))),
-            "opt_outs": list(db.session.scalars(select(OptOut).where(OptOut.recipient_id == row.id))),
-            "in_full": auth.allowed(self.edit_role),
+            "devices": person.devices_of(row.id), "latest": person.messages_of(row.id, cursor),
+            "wishes": person.wishes_of(row.id),
+            "is_online": row.id in presence.online({row.id}), "in_full": auth.allowed(self.edit_role), "what": asked,
+            "choices": person.choices(), "foreseen": person.foreseen(row, asked) if asked else None,
         }
 
     def write(self, form: Any, row: Recipient | None) -> Recipient:

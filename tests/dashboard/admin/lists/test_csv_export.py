@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from flask import Flask
 
-from dashboard.admin.lists import csv_export
+from dashboard.admin.lists import csv_export, pieces
 from tasks.extensions import db
 from tests import factories
 
@@ -23,7 +23,7 @@ def test_a_cell_is_never_a_formula(value: object, shown: str) -> None:
 
 
 def test_a_file_is_made_piece_by_piece_with_the_database_at_hand(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_export, "TOGETHER", 2)
+    monkeypatch.setattr(pieces, "TOGETHER", 2)
     factories.people(1)
     made = 0
 
@@ -36,12 +36,12 @@ def test_a_file_is_made_piece_by_piece_with_the_database_at_hand(app: Flask, mon
 
     with app.test_request_context():
         answer = csv_export.answer("people.csv", ("number", "people", "words"), rows())
-    pieces = answer.iter_encoded()
-    next(pieces)
-    next(pieces)
+    sent = answer.iter_encoded()
+    next(sent)
+    next(sent)
     assert made == 2, "no more was read than was sent"
 
-    text = b"".join(pieces).decode()
+    text = b"".join(sent).decode()
     assert [line[:2] for line in csv.reader(StringIO(text))] == [["2", "1"], ["3", "1"], ["4", "1"]]
     assert answer.headers["Content-Disposition"] == "attachment; filename=people.csv"
     answer.close()

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from flask import Flask
 
-from dashboard.admin.lists import csv_export, exported
+from dashboard.admin.lists import exported, pieces
 from dashboard.admin.views.deliveries import Deliveries
 from tasks.extensions import db
 from tasks.models import AuditEntry, Broadcast, Delivery, Notification, Recipient
@@ -154,7 +154,7 @@ def test_a_broadcasts_rows_are_looked_for_where_they_were_written(log: Browser) 
 
 def test_what_the_filters_show_is_downloaded_whole(log: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exported, "PAGE", 2)
-    monkeypatch.setattr(csv_export, "TOGETHER", 3)
+    monkeypatch.setattr(pieces, "TOGETHER", 3)
     db.session.query(Notification).filter_by(own_title="Your code").update({"own_title": "=1+1"})
     db.session.commit()
 
