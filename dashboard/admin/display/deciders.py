@@ -2,23 +2,26 @@
 
 from typing import Final
 
-RULE, CALL, WISH, ADDRESS, DEVICE, PERSON = "rule", "call", "preference", "address", "device", "person"
+INBOX, RULE, CALL, WISH, ADDRESS, DEVICE, PERSON = "inbox", "rule", "call", "preference", "address", "device", "person"
 PRESENCE, TEMPLATE, BROADCAST, WINDOW, PROVIDER, QUEUE, KEY = (
     "presence", "template", "broadcast", "window", "provider", "queue", "key",
 )
 WORDS: Final = {
-    RULE: "The rule", CALL: "The call", WISH: "Their preference", ADDRESS: "Their address", DEVICE: "Their devices",
+    INBOX: "Always written", RULE: "The rule", CALL: "The call", WISH: "Their preference", ADDRESS: "Their address", DEVICE: "Their devices",
     PERSON: "The person's state", PRESENCE: "Whether they saw it", TEMPLATE: "The template", BROADCAST: "The broadcast",
     WINDOW: "The window", PROVIDER: "The provider", QUEUE: "The queue", KEY: "The key",
 }
 _BY: Final = {
-    RULE: ("no_rule", "not_in_rule", "not_asked_then", "if_unread", "expired", "not_due"),
+    INBOX: ("inbox",),
+    # It rings because the rule says so, whatever became of it then; a call that asked for the channel comes before the rule.
+    RULE: ("no_rule", "not_in_rule", "not_asked_then", "if_unread", "expired", "not_due", "will_ring", "simulated", "accepted",
+           "arrived", "handed_over"),
     CALL: ("other_channel",),
     WISH: ("opted_out",),
     ADDRESS: ("no_email", "no_phone", "invalid_email", "invalid_phone"),
     DEVICE: ("no_device",),
     PERSON: ("recipient_inactive", "recipient_deleted"),
-    PRESENCE: ("read", "online", "inbox", "deleted"),
+    PRESENCE: ("read", "online", "deleted"),
     TEMPLATE: ("render_failed",),
     BROADCAST: ("paused", "cancelled"),
     WINDOW: ("window",),
