@@ -15,6 +15,7 @@ from tasks.models import (
     Delivery,
     Figure,
     IdempotencyKey,
+    Import,
     Notification,
     Process,
     RateLimit,
@@ -79,6 +80,7 @@ def kinds(days: int) -> list[Kind]:
             "figures of the start page", Figure, (Figure.quarter, Figure.channel),
             lambda: Figure.quarter < db_clock(-max(days, 31) * DAY),
         ),
+        Kind("imports, with the bad rows of their files", Import, (Import.id,), lambda: _old_imports(days)),
         Kind("processes that ended", Process, (Process.id,), _finished_processes),
     ]
 
@@ -107,6 +109,11 @@ def _old_keys(days: int) -> ColumnElement[bool]:
 
 def _old_calls(days: int) -> ColumnElement[bool]:
     return WebhookCall.closed_at < db_clock(-days * DAY)
+
+
+def _old_imports(days: int) -> ColumnElement[bool]:
+    """What is wrong with a row quotes it, and a file that nobody went on with is still whole: a month at most."""
+    return Import.created_at < db_clock(-min(days, 30) * DAY)
 
 
 def _idle_limits() -> ColumnElement[bool]:

@@ -48,28 +48,31 @@ function blank(text) {
 
 async function refresh() {
   running?.abort();
+  const mine = running = new AbortController();
+  await look(mine.signal);
+  if (!mine.signal.aborted) delete document.body.dataset.looking;
+}
+
+async function look(signal) {
   if (kindNow() !== "rule") return;
   const definition = read();
   if (!field.value.trim()) { tell(""); blank("Add a condition to see who matches"); return; }
   if (definition === null) { tell("This is not JSON yet."); blank("No rule to count"); return; }
   if (!part("builder").hidden && builder.open() !== null) { tell(""); blank("Give the empty value to see who matches"); return; }
-  running = new AbortController();
-  document.body.dataset.looking = "yes";
   try {
-    const found = await ask(urls.look, { definition }, running.signal);
-    if ("counts" in found) { tell(""); showLook(place, found); await compare(definition); }
+    const found = await ask(urls.look, { definition }, signal);
+    if ("counts" in found) { tell(""); showLook(place, found); await compare(definition, signal); }
     else { tell(found.error ?? found.detail, found.field); blank("No rule to count"); }
   } catch (error) {
     if (error.name === "AbortError") return;
     blank("The count is not known just now");
   }
-  delete document.body.dataset.looking;
 }
 
-async function compare(definition) {
+async function compare(definition, signal) {
   if (!urls.change) return;
-  const found = await ask(urls.change, { definition }, running.signal);
-  if ("counts" in found) showChange(part("change"), found);
+  const found = await ask(urls.change, { definition }, signal);
+  if ("counts" in found) showChange(part("change-out"), found);
 }
 
 async function recent() {
@@ -85,7 +88,11 @@ async function recent() {
 }
 
 for (const one of document.querySelectorAll("input[name='kind']")) one.addEventListener("change", () => { pick(); refresh(); });
-field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(refresh, QUIET); });
+field.addEventListener("input", () => {
+  document.body.dataset.looking = "yes";
+  clearTimeout(timer);
+  timer = setTimeout(refresh, QUIET);
+});
 part("overlap-ask").addEventListener("click", recent);
 form.addEventListener("submit", (event) => {
   const open = kindNow() === "rule" && !part("builder").hidden ? builder.open() : null;

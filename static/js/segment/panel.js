@@ -12,7 +12,7 @@ export function inWords(found, place = 0) {
 }
 
 const partly = (found) => (found.share >= 1 ? "" : found.share
-  ? `Counting everybody takes too long; ${Math.max(1, Math.round(found.share * 100))}% of all people were looked at.`
+  ? `Counting everybody takes too long; ${Math.min(99, Math.max(1, Math.round(found.share * 100)))}% of all people were looked at.`
   : "Counting takes too long with these conditions. A condition on country, language, time zone or date makes it quick.");
 
 const list = (some) => el("ul", { className: "plain who" }, ...some.map((one) => el("li", {},
