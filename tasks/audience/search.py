@@ -18,14 +18,14 @@ HIGHEST = "\U0010ffff"  # sorts behind every text that goes on
 def search(text: str, limit: int = MOST) -> list[Recipient]:
     """People whom `text` may mean, the surest first: their id, e-mail or phone exactly, then names that begin so.
 
-    Where that is not enough, names and ids that hold it somewhere, among the RECENT last. Empty for an empty text.
+    Where that finds nobody, names and ids that hold it somewhere, among the RECENT last. Empty for an empty text.
     """
     words = text.strip()[:200]
     if not words or not storable(words):
         return []
     found: dict[int, Recipient] = {}
-    for where in _ways(words):
-        if len(found) < limit:
+    for where, is_costly in _ways(words):
+        if len(found) < (1 if is_costly else limit):
             query = select(Recipient).where(where, Recipient.deleted_at.is_(None)).limit(limit)
             found.update((person.id, person) for person in db.session.scalars(query) if person.id not in found)
     return list(found.values())[:limit]
@@ -36,14 +36,15 @@ def begins_with(words: str) -> ColumnElement[bool]:
     return _begins(func.lower(Recipient.name), _lower(words))
 
 
-def _ways(words: str) -> Iterator[ColumnElement[bool]]:
-    yield Recipient.external_id == words
-    yield or_(Recipient.email == words.lower(), Recipient.phone == words)
-    yield begins_with(words)
+def _ways(words: str) -> Iterator[tuple[ColumnElement[bool], bool]]:
+    """Conditions, and whether no index serves them."""
+    yield Recipient.external_id == words, False
+    yield or_(Recipient.email == words.lower(), Recipient.phone == words), False
+    yield begins_with(words), False
     if len(words) >= SHORTEST:
         newest = select(func.max(Recipient.id)).scalar_subquery()
         somewhere = or_(Recipient.name.icontains(words, autoescape=True), Recipient.external_id.contains(words, autoescape=True))
-        yield and_(Recipient.id > func.coalesce(newest, 0) - RECENT, somewhere)
+        yield and_(Recipient.id > func.coalesce(newest, 0) - RECENT, somewhere), True
 
 
 def _begins(column: ColumnElement[Any], start: str) -> ColumnElement[bool]:
