@@ -29,7 +29,7 @@ class Delivery(Model):
             "ix_deliveries_due", "channel", "broadcast_id", "priority", "next_attempt_at", postgresql_where=DUE, sqlite_where=DUE
         ),
         Index("ix_deliveries_in_hand", "leased_by", postgresql_where=IN_HAND, sqlite_where=IN_HAND),
-        Index("ix_deliveries_trouble", "broadcast_id", "state", postgresql_where=TROUBLE, sqlite_where=TROUBLE),
+        Index("ix_deliveries_trouble", "broadcast_id", "state", "id", postgresql_where=TROUBLE, sqlite_where=TROUBLE),
         Index("ix_deliveries_ended_badly", "state", "id", postgresql_where=ENDED_BADLY, sqlite_where=ENDED_BADLY),
         {"sqlite_autoincrement": True},
     )
