@@ -69,7 +69,8 @@
         for (const part of document.querySelectorAll("[data-part]")) {
           const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
           if (!other || other.innerHTML === part.innerHTML) continue;
-          if ("atTheEnd" in part.dataset && !boxes.every((box) => box.final)) continue; // its figures are the script's until then
+          // Its figures are the script's until the end; before the start there are none.
+          if ("atTheEnd" in part.dataset && part.childElementCount && !boxes.every((box) => box.final)) continue;
           const focused = part.contains(document.activeElement);
           part.replaceChildren(...other.childNodes);
           part.className = other.className;

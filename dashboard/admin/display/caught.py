@@ -56,6 +56,15 @@ def waiting() -> list[tuple[Broadcast, BroadcastApproval]]:
     return [(row, latest[pk]) for pk, row in rows.items() if pk in latest]
 
 
+def begun(row: Broadcast) -> str:
+    """What to say to somebody who has just pressed Send."""
+    if row.state == AWAITING_APPROVAL:
+        return "Asked: it waits for a second person."
+    if undo_left(row):
+        return "Sent. You can still take it back."
+    return "Scheduled." if row.send_at else "Started."
+
+
 def undo_left(row: Broadcast) -> float:
     """Seconds in which it can still be taken back; 0 where it cannot, or not any more."""
     return max(0.0, (row.undo_until - utcnow()).total_seconds()) if row.undo_until else 0.0

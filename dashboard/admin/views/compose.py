@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from dashboard import audit
 from dashboard.admin.composing import look, upload
+from dashboard.admin.display.caught import begun
 from dashboard.admin.display.story import too_late
 from dashboard.admin.display.times import zone_names
 from dashboard.admin.forms.draft import SAFETY, UPLOAD, Draft
@@ -96,7 +97,7 @@ class Compose(Page):
         except CarillonError as error:
             return self._refused(draft, error)
         if _note_start(row.pk, draft, str(row)):
-            flash("Scheduled." if options.send_at else "Started.", "success")
+            flash(begun(row), "success")
         else:  # of two who press one starts it
             flash(too_late(row.pk, current_user.email, "start"), "warning")
         return redirect(url_for("admin_broadcasts.details_view", id=row.pk))
