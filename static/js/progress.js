@@ -137,7 +137,8 @@
         const open = Math.max(far.audience - count, 0);
         if (open) left = Math.max(left, rate > 0 ? open / rate : Infinity);
         const one = this.element.querySelector(`[data-channel="${name}"]`);
-        if (one) set(one, "channel-rate", rate > 0 ? ` · ${perSecond(rate)}` : "");
+        const rest = open ? `, ${lasting(open / rate)} left` : "";
+        if (one) set(one, "channel-rate", rate > 0 ? ` · ${perSecond(rate)}${rest}` : "");
       }
       set(this.element, "rate", all > 0 ? perSecond(all) : "–");
       set(this.element, "eta", left === 0 || left === Infinity ? "–" : lasting(left));
