@@ -1,6 +1,7 @@
 """Secrets that we must be able to read again, encrypted with a key made of the installation's secret key."""
 
 import base64
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -33,5 +34,10 @@ def _fernet(purpose: str) -> Fernet:
             "Secrets are kept encrypted, and there is no secret key.", field="CARILLON_SECRET_KEY",
             remedy="Set CARILLON_SECRET_KEY, or start with `carillon up`, which makes one.",
         )
+    return _derived(secret, purpose)
+
+
+@lru_cache(maxsize=16)  # every connection that comes has its token's secret opened
+def _derived(secret: str, purpose: str) -> Fernet:
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"carillon {purpose}".encode()).derive(secret.encode())
     return Fernet(base64.urlsafe_b64encode(derived))

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, Row, Select, bindparam, func, or_, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Integer, Row, Select, bindparam, func, or_, select
 
 from tasks import public_id
 from tasks.database import reading
@@ -40,13 +40,21 @@ _PERSONS = (
     .order_by(Notification.pk.desc())
     .limit(bindparam("most", type_=Integer()))
 )
-_SOME = Notification.recipient_id.in_(bindparam("recipients", expanding=True))
-_ARRIVED = (
-    _ROWS.where(_SOME, Notification.pk > bindparam("after", type_=BigInteger()), _LISTED)
+# Several people. On PostgreSQL as one array: a statement with hundreds of placeholders is taken apart anew each time it is run.
+_SOME: dict[str, ColumnElement[bool]] = {
+    "sqlite": Notification.recipient_id.in_(bindparam("recipients", expanding=True)),
+    "postgresql": Notification.recipient_id == func.any(bindparam("recipients", type_=ARRAY(BigInteger()))),
+}
+_ARRIVED = {
+    dialect: _ROWS.where(some, Notification.pk > bindparam("after", type_=BigInteger()), _LISTED)
     .order_by(Notification.pk)
     .limit(bindparam("most", type_=Integer()))
-)
-_COUNTS = select(Notification.recipient_id, func.count()).where(_SOME, *_UNREAD).group_by(Notification.recipient_id)
+    for dialect, some in _SOME.items()
+}
+_COUNTS = {
+    dialect: select(Notification.recipient_id, func.count()).where(some, *_UNREAD).group_by(Notification.recipient_id)
+    for dialect, some in _SOME.items()
+}
 _NEWEST = {
     (archived, older): _PERSONS.where(
         _ARCHIVED if archived else _LISTED, *((Notification.pk < bindparam("before", type_=BigInteger()),) if older else ())
@@ -98,7 +106,8 @@ def since(
 
 def arrived(connection: Connection, recipient_ids: Collection[int], after: int, *, limit: int) -> Sequence[Row[Any]]:
     """Up to `limit` rows of several people (at most 1,000) with a pk above `after`, oldest first."""
-    return connection.execute(_ARRIVED, {"recipients": list(recipient_ids), "after": after, "most": limit}).all()
+    asked = {"recipients": list(recipient_ids), "after": after, "most": limit}
+    return connection.execute(_ARRIVED[connection.dialect.name], asked).all()
 
 
 def unread(connection: Connection, recipient_id: int) -> int:
@@ -108,7 +117,7 @@ def unread(connection: Connection, recipient_id: int) -> int:
 
 def unread_many(connection: Connection, recipient_ids: Collection[int]) -> dict[int, int]:
     """The unread count of each of several people (at most 1,000)."""
-    rows = connection.execute(_COUNTS, {"recipients": list(recipient_ids)})
+    rows = connection.execute(_COUNTS[connection.dialect.name], {"recipients": list(recipient_ids)})
     return dict.fromkeys(recipient_ids, 0) | {row[0]: row[1] for row in rows}
 
 

@@ -27,7 +27,7 @@ def limit(server: Server, most: int, opened: Callable[[], None]) -> None:
         return connect(eio_sid, environ)
 
     server.eio.on("connect", connect_if_room)
-    if server.eio._async["websocket"] is SimpleWebSocketWSGI:
+    if issubclass(server.eio._async["websocket"], SimpleWebSocketWSGI):  # gevent's is one, too
         server.eio._async = {**server.eio._async, "websocket": OneThreadWebSocket}
 
 

@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from tasks.config import Settings
 from tasks.extensions import socketio
 from tasks.inbox import Change
-from tasks.live import gate
+from tasks.live import gate, outgoing, pings
 from tasks.live.origins import origin_check
 from tasks.live.stream import Stream
 from tasks.live.wake import Emitter, SharedManager, SingleManager
@@ -63,6 +63,9 @@ def _serve(app: Flask, config: Settings, emitter: Emitter | None) -> Stream:
         cors_allowed_origins=origin_check(config), cors_credentials=False, max_http_buffer_size=LARGEST_MESSAGE,
         ping_interval=PING_INTERVAL, ping_timeout=PING_TIMEOUT,
     )
+    pings.gather(socketio.server, PING_INTERVAL)
+    if _async_mode() == "gevent":
+        outgoing.spare(socketio.server)
     stream = Stream(app, socketio.server)
     manager.accepted = stream.welcome
     strangers = gate.Strangers(socketio.server)

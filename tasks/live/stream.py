@@ -25,7 +25,7 @@ from tasks.live.mirror import Mirror
 TICK = 1.0  # seconds between two rounds when nobody wakes the thread
 SWEEP, CROWD_SWEEP, CROWD = 2.0, 10.0, 500  # seconds between two looks at everybody; above CROWD people the longer time
 PEOPLE = 500  # people asked about in one statement
-AT_ONCE = 16  # people let in at the same time: the others wait here, and not for a database connection that others need too
+AT_ONCE = 8  # people let in at the same time: the others wait here, and not for a database connection that others need too
 ROWS = 1_000  # messages read in one statement
 
 log = logging.getLogger(__name__)

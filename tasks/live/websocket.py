@@ -5,6 +5,7 @@ from typing import Any
 
 import simple_websocket  # type: ignore[import-untyped]
 from engineio.async_drivers._websocket_wsgi import SimpleWebSocketWSGI
+from wsproto.events import BytesMessage, TextMessage
 from wsproto.utilities import LocalProtocolError
 
 LARGEST_MESSAGE = 64 * 1024  # bytes
@@ -22,10 +23,31 @@ class _NoThread:
         """Nothing is started."""
 
 
+class _NoEvent:
+    """In the place of the event that says that something was read ahead."""
+
+    def set(self) -> None:
+        """Nobody waits for it."""
+
+
+class _Done:
+    """In the place of a handshake that is over."""
+
+    def events(self) -> tuple[()]:
+        """Nothing more comes of it."""
+        return ()
+
+
 class _OneThread(simple_websocket.Server):  # type: ignore[misc]
     """Reads when somebody asks for a message, and only then."""
 
     connected: bool
+
+    def send(self, data: str | bytes) -> None:
+        """Send a message whole, however large. Raises ConnectionClosed."""
+        if not self.connected:
+            raise simple_websocket.ConnectionClosed(self.close_reason, self.close_message)
+        self.sock.sendall(self.ws.send(BytesMessage(data) if isinstance(data, bytes) else TextMessage(data)))
 
     def receive(self, timeout: float | None = None) -> str | bytes:
         """The next message. Raises ConnectionClosed at the end. `timeout` is not needed here: engine.io gives none."""
@@ -50,7 +72,8 @@ class OneThreadWebSocket(SimpleWebSocketWSGI):  # type: ignore[misc]
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """Serve the connection of a request, to its end."""
-        self.ws = _OneThread(environ, max_message_size=LARGEST_MESSAGE, thread_class=_NoThread)
+        self.ws = _OneThread(environ, max_message_size=LARGEST_MESSAGE, thread_class=_NoThread, event_class=_NoEvent)
+        self.ws.ws.handshake = _Done()  # 2 kB that nobody looks at any more
         ended = self.app(self)
         if self.ws.mode == "gunicorn":
             raise StopIteration
