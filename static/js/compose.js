@@ -25,19 +25,18 @@
   };
   const restore = () => {
     const entries = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
-    if (!entries.some(([name, value]) => value && /^(template|own_title|own_message)$/.test(name))) return;
+    if (!entries.some(([name, value]) => value && /^(template|own_title|own_message)$/.test(name))) return false;
     for (const field of form.querySelectorAll("[name]")) if (field.name !== "csrf_token") field.disabled = true;
-    bring([...entries, ["restored", "1"]]);
+    bring([...entries.filter(([name]) => name !== "restored"), ["restored", "1"]]);
     again();
+    return true;
   };
   const note = document.querySelector("[data-restored]");
-  if (form.dataset.filled === undefined) restore();
-  else {
-    keep();
-    if (note && form.dataset.restored !== undefined) {
-      note.firstElementChild.textContent = "Your draft is back.";
-      note.hidden = false;
-    }
+  if (form.dataset.filled === undefined && restore()) return;
+  keep();
+  if (form.dataset.broughtBack !== undefined) {
+    note.firstElementChild.textContent = "Your draft is back.";
+    note.hidden = false;
   }
   document.querySelector("[data-afresh]")?.addEventListener("click", () => {
     sessionStorage.removeItem(KEY);
@@ -46,7 +45,7 @@
   form.addEventListener("input", keep);
   form.addEventListener("change", keep);
 
-  form.elements.template.addEventListener("change", again);
+  document.getElementById("template").addEventListener("change", again);
 
   const chosen = (name) => form.querySelector(`input[name='${name}']:checked`)?.value;
   const show = (attribute, value) => {

@@ -17,6 +17,7 @@ from tasks.render import CompiledVersion
 FIELDS = ("what", "own_slug", "own_name", "own_type", "own_title", "own_message", "own_sms")
 OWN = "own"
 LONGEST_SLUG = 48
+GAPS = re.compile(r"\{[{%#].*?[}%#]\}")
 
 
 @dataclass(slots=True)
@@ -52,18 +53,22 @@ class OwnText:
         if known is None or known.versions[-1].created_by != actor:  # never another one's template, whatever the form says
             self.slug = f"{_slug(self.name or self.title)}-{secrets.token_hex(3)}"
             known = templates.create(
-                self.slug, (self.name or self.title).strip()[:80] or "Untitled", self.kind, title=self.title,
+                self.slug, self._called(), self.kind, title=self.title,
                 message=self.message, sms_text=self.sms, description="Written for one broadcast.", actor=actor,
             )
             audit.record("create", "template", known.id, {"template": [None, self.slug]})
         else:
             before = known.current_version_id
-            known.notification_type, known.name = self.kind, (self.name or self.title).strip()[:80] or known.name
+            known.notification_type, known.name = self.kind, self._called()
             version = templates.save_version(known, title=self.title, message=self.message, sms_text=self.sms, actor=actor)
             if version.id != before:
                 audit.record("edit", "template", known.id, {"version": [None, version.number]})
         db.session.commit()
         return known
+
+    def _called(self) -> str:
+        """Its name among the templates: as typed, else the title without its gaps."""
+        return (self.name or " ".join(GAPS.sub("…", self.title).split()))[:80] or "Untitled"
 
     def parts(self) -> dict[str, str]:
         """The parts as a template's version has them; the others stay empty."""
@@ -73,4 +78,4 @@ class OwnText:
 def _slug(text: str) -> str:
     """A slug that can be read, of whatever was typed: letters without their marks, the rest as hyphens."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"\{[{%].*?[}%]\}", "", plain)).strip("-")[:LONGEST_SLUG].strip("-") or "text"
+    return re.sub(r"[^a-z0-9]+", "-", GAPS.sub("", plain)).strip("-")[:LONGEST_SLUG].strip("-") or "text"
