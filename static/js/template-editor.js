@@ -27,6 +27,8 @@
         "aria-invalid": String(found[field.name] !== undefined || field.hasAttribute("aria-invalid")),
         autocapitalize: "off", spellcheck: field.name === "email_html" ? "false" : "true",
       })),
+      View.editorAttributes.of({ class: field.name === "email_html" ? "is-tall" : "" }),
+      View.domEventHandlers({ beforeinput: overSelection }),
       View.updateListener.of((update) => {
         if (!update.docChanged) return;
         field.value = update.state.doc.toString();
@@ -34,6 +36,14 @@
         field.dispatchEvent(new Event("input", { bubbles: true }));
       }),
     ];
+  };
+
+  // Typing over a selection: the browser's own way would put style attributes on the new text, which the policy forbids.
+  const overSelection = (event, view) => {
+    const { data, inputType, isComposing } = event;
+    if (inputType !== "insertText" || !data || isComposing || view.state.selection.main.empty || /^[[({'"]$/.test(data)) return false;
+    view.dispatch(view.state.replaceSelection(data), { scrollIntoView: true, userEvent: "input.type" });
+    return true;
   };
 
   const enhance = (field) => {
@@ -45,7 +55,6 @@
     place.className = "editor";
     field.before(place);
     const view = new CodeMirror.EditorView({ doc: field.value, parent: place, extensions: extensions(field, label) });
-    view.dom.classList.toggle("is-tall", field.name === "email_html");
     label.addEventListener("click", () => view.focus());
     field.hidden = true;
     views.set(field.name, view);

@@ -55,7 +55,7 @@ class VersionPages(Listing):
         row = self.get_one(request.args.get("id", ""))
         in_use = row.current_version.number if row.current_version else 0
         old, new = version_or_404(row, "old", in_use), version_or_404(row, "new", in_use)
-        texts = ({**templates.written(one), "email_format": one.email_format} for one in (old, new))
+        texts = ({**templates.written(one), "email_format": one.email_format.upper()} for one in (old, new))
         return str(self.render(
             "admin/templates/compare.html", row=row, old=old, new=new, parts=versions.compare(*texts), labels=LABELS,
             return_url=self.get_url(".versions_view", id=row.id),
