@@ -19,7 +19,7 @@ def test_a_template_is_written_checked_tried_saved_and_brought_back(open_page: O
     before = message.inner_text()
 
     message.fill("Hi {{ recipient.name }},\n{% if amount > 3 %}{{ gateway|nope }}{% endif %}")
-    page.get_by_text("Line 2, column 31: there is no filter 'nope'").wait_for()
+    page.locator("#message-live", has_text="Line 2, column 31: there is no filter 'nope'").wait_for()
     assert page.locator(".cm-lint-marker-error").count() == 1
     assert message.get_attribute("aria-invalid") == "true"
     message.fill("Hi {{ recipient.name }}, {{ gatway }}")
