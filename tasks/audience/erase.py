@@ -14,6 +14,7 @@ from tasks.models import (
     Connection,
     Delivery,
     Device,
+    ImportMember,
     Notification,
     OptOut,
     Recipient,
@@ -46,7 +47,7 @@ def erase(recipient_pk: int, *, actor: str | None = None) -> None:
         if actor is not None:
             entry = {"actor": actor, "action": "erase", "object_type": "recipient", "object_id": str(recipient_pk)}
             connection.execute(insert(AuditEntry).values(**entry, at=utcnow(), changes={}))
-        for table in (Device, OptOut, SegmentMember, BroadcastMember, Connection):
+        for table in (Device, OptOut, SegmentMember, ImportMember, BroadcastMember, Connection):
             connection.execute(delete(table).where(table.recipient_id == recipient_pk))
         connection.execute(
             update(Delivery)

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, exists, func, insert, literal, not_, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from tasks.audience.importer import RowError, read_rows
 from tasks.audience.recipients import BATCH, Description, Person, resolve
@@ -61,7 +61,7 @@ def run(pk: int, stopping: Callable[[], bool]) -> None:
         return
     except CarillonError as error:
         _fail(pk, token, str(error))
-    except SQLAlchemyError:  # the database is away: the lease runs out, and somebody goes on
+    except (OperationalError, InterfaceError):  # the database is away: the lease runs out, and somebody goes on
         raise
     except Exception:  # else every worker would try again, for ever
         log.exception("an import broke off")

@@ -44,3 +44,5 @@ def fill(connection: Connection, count: int) -> None:
     )
     for statement in (people, devices, opted):
         connection.execute(text(statement), {"count": count})
+    if name == "postgresql":  # the ids were given: the next one of its own comes after them
+        connection.execute(text("SELECT setval('recipients_id_seq', :count)"), {"count": count})
