@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from tasks import jobs, live, metrics, public_id, rounds
+from tasks import idempotency, jobs, live, metrics, public_id, rounds
 from tasks.accept import Accepted, accept
 from tasks.database import reading, writing
 from tasks.entries import SendRequest, rehearse
@@ -66,8 +66,7 @@ def resend(row: Delivery, actor: str, *, options: SendOptions, round: int | None
     if way(row) == REOPEN and (round is None or round == row.round):
         if options.rights is not None:
             options.rights.check(row.notification.template.slug, {row.channel})
-        _reopen(row, actor)
-        return Resent(row.notification_id, reopened=True)
+        return _reopen(row, actor, options)
     if round is not None and round != row.round:
         raise _refused(row.pk)
     return resend_anew(row.notification, () if row.channel == IN_APP else (row.channel,), actor, options=options)
@@ -118,9 +117,11 @@ def _as_test(options: SendOptions) -> SendOptions:
     )
 
 
-def _reopen(row: Delivery, actor: str) -> None:
-    slot, before = current_process_id(), row.state
+def _reopen(row: Delivery, actor: str, options: SendOptions) -> Resent:
+    slot, before, done = current_process_id(), row.state, Resent(row.notification_id, reopened=True)
     with writing() as connection:
+        if idempotency.replay(connection, options) is not None:
+            return done
         number, expires = row.round + 1, None
         if row.expires_at is not None:
             expires = db_clock(max((row.expires_at - row.created_at).total_seconds(), 60.0))
@@ -138,10 +139,12 @@ def _reopen(row: Delivery, actor: str) -> None:
         if not moved:
             raise _refused(row.pk)
         _note(connection, "delivery", row.pk, actor, {"state": [before, QUEUED], "round": [row.round, number]})
+        idempotency.keep(connection, options, {"reopened": True}, options.reply and options.reply(done))
     if row.broadcast_id is not None:
         jobs.wake_lanes({row.channel})
     else:
         jobs.wake({row.channel})
+    return done
 
 
 def _note(connection: Connection, kind: str, pk: int, actor: str, changes: Mapping[str, Any]) -> None:

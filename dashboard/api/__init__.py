@@ -20,6 +20,7 @@ from dashboard.api import (
     proof,
     receipts,
     recipients,
+    resend,
     rounds,
     templates,
     webhooks,
@@ -37,7 +38,7 @@ ABOUT = (
 )
 RESOURCES = (
     notify.api, bulk.api, explanations.api, broadcasts.api, recipients.api, preferences.api, inbox.api, health.api, keys.api,
-    metrics.api, webhooks.api, receipts.api, rounds.api, proof.api, templates.api,
+    metrics.api, webhooks.api, receipts.api, rounds.api, proof.api, resend.api, templates.api,
 )
 
 

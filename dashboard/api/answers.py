@@ -167,6 +167,14 @@ class BroadcastStatusAnswer(BroadcastAnswer):
     finished_at: datetime | None
 
 
+class ResentAnswer(BaseModel):
+    """A message that is on its way once more."""
+
+    notification_id: UUID = Field(description="The message: the same as before where its delivery was put back.")
+    channel: str
+    reopened: bool = Field(description="The same delivery goes out again; else a new message repeats the old one.")
+
+
 class OptOutAnswer(BaseModel):
     """Something a person does not want."""
 

@@ -1,21 +1,20 @@
 """The proof of a broadcast: what its rows say, checked and hashed, and the rows themselves for whoever wants to check it."""
 
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from uuid import UUID
 
-from flask import Flask, Response, current_app, jsonify
+from flask import Response, jsonify
 
 from dashboard.api.resource import Answer, refusals, resource
 from dashboard.api.round_answers import ProofAnswer
 from dashboard.api.schemas import ExportQuery, PublicPath
 from dashboard.auth import api_key
+from dashboard.pieces import pieces
 from tasks import public_id
 from tasks.errors import UnknownBroadcast
 from tasks.proof import export, prove
 
 api = resource("broadcasts", "One message to an audience.", name="proofs")
-TOGETHER = 200  # lines in one piece of the answer
 ROWS = {
     "description": "JSON lines: a head, one line a delivery, and a tail with the numbers and the hash. "
     "`/static/check_proof.py` checks them without Carillon.",
@@ -41,21 +40,10 @@ def rows(path: PublicPath, query: ExportQuery) -> Answer:
     whole = chain([next(lines)], lines)  # the first line now: what is wrong is still an answer of its own
     name = f"proof-{path.id}{'-anonymous' if query.anonymous else ''}.ndjson"
     return Response(
-        _pieces(current_app._get_current_object(), whole),  # type: ignore[attr-defined]
+        ("".join(lot) for lot in pieces(whole)),
         mimetype="application/x-ndjson",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-def _pieces(app: Flask, lines: Iterable[str]) -> Iterator[str]:
-    """Some lines at a time. The context is the pieces' own: the request's is gone while the answer goes out."""
-    rest = iter(lines)
-    while True:
-        with app.app_context():
-            piece = "".join(islice(rest, TOGETHER))
-        if not piece:
-            return
-        yield piece
 
 
 def _pk(broadcast_id: UUID) -> int:

@@ -1,18 +1,26 @@
 """People: created and updated ahead of any message, and looked up."""
 
-from flask import jsonify
+from flask import Response, jsonify
 from sqlalchemy import select
 
+from dashboard import audit
 from dashboard.api.answers import DeviceAnswer, OptOutAnswer, RecipientAnswer
 from dashboard.api.resource import WITH_BODY, Answer, refusals, resource
 from dashboard.api.schemas import RecipientFields, RecipientPath
 from dashboard.auth import api_key
+from dashboard.pieces import pieces
 from tasks.audience import recipients
+from tasks.audience.erase import erase
+from tasks.audience.export import export
 from tasks.errors import InvalidRecipient, UnknownRecipient
 from tasks.extensions import db
 from tasks.models import Device, OptOut, Recipient
 
 api = resource("recipients", "People, known by your own ids.")
+EXPORT = {
+    "description": "The person, what they do not want, and their messages, in one document.",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
 
 
 @api.put("/recipients/<id>/", responses={200: RecipientAnswer, **refusals(*WITH_BODY)})
@@ -34,6 +42,29 @@ def save(path: RecipientPath, body: RecipientFields) -> Answer:
 def show(path: RecipientPath) -> Answer:
     """A person, as they are kept, with their devices and what they do not want."""
     return _answer(known(path.id))
+
+
+@api.delete("/recipients/<id>/", responses={204: {"description": "Erased."}, **refusals(404, 422)})
+@api_key("recipients")
+def forget(path: RecipientPath) -> Answer:
+    """Erase a person: everything that says who they were goes, in every table, and what waits for them is cancelled.
+
+    What was sent stays counted. The id is free for somebody new. This cannot be undone.
+    """
+    pk = known(path.id).id
+    db.session.rollback()
+    erase(pk, actor=audit.current_actor())
+    return jsonify(), 204
+
+
+@api.get("/recipients/<id>/export/", responses={200: EXPORT, **refusals(404, 422)})
+@api_key("recipients")
+def export_all(path: RecipientPath) -> Answer:
+    """Everything that is known of a person, as one JSON document: devices, wishes, lists, every message and attempt."""
+    pk = known(path.id).id
+    audit.record("export", "recipient", pk, {})
+    db.session.commit()
+    return Response(("".join(lot) for lot in pieces(export(pk))), mimetype="application/json")
 
 
 def known(external_id: str) -> Recipient:

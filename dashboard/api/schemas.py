@@ -125,6 +125,12 @@ class ChoiceBody(Body):
         return self
 
 
+class ResendBody(Body):
+    """On which channel a message is sent again."""
+
+    channel: str = Field(description="One of its channels. in_app: as a new message in the inbox.", examples=["email"])
+
+
 class FinishBody(Body):
     """What of a broadcast is sent again: by channel, state and reason, or by reasons alone."""
 

@@ -63,14 +63,14 @@ def test_of_many_presses_one_sends(refused, moody, any_app):
     pk, seen, ends = refused.pk, refused.round, []
     db.session.remove()
 
-    def press_once():
+    def press_once(token):
         with any_app.app_context():
             try:
-                ends.append(press(db.session.get(Delivery, pk), round=seen).reopened)
+                ends.append(press(db.session.get(Delivery, pk), token, round=seen).reopened)
             except WrongState as error:
                 ends.append(str(error))
 
-    threads = [threading.Thread(target=press_once) for _ in range(8)]
+    threads = [threading.Thread(target=press_once, args=(f"t{number}",)) for number in range(8)]
     for one in threads:
         one.start()
     for one in threads:

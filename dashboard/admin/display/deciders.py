@@ -2,14 +2,16 @@
 
 from typing import Final
 
-INBOX, RULE, CALL, WISH, ADDRESS, DEVICE, PERSON = "inbox", "rule", "call", "preference", "address", "device", "person"
+INBOX, RULE, CALL, WISH, ADDRESS, DEVICE, PERSON = (
+    "inbox", "rule", "call", "preference", "address", "device", "person",
+)
 PRESENCE, TEMPLATE, BROADCAST, WINDOW, PROVIDER, QUEUE, KEY = (
     "presence", "template", "broadcast", "window", "provider", "queue", "key",
 )
 WORDS: Final = {
-    INBOX: "Always written", RULE: "The rule", CALL: "The call", WISH: "Their preference", ADDRESS: "Their address", DEVICE: "Their devices",
-    PERSON: "The person's state", PRESENCE: "Whether they saw it", TEMPLATE: "The template", BROADCAST: "The broadcast",
-    WINDOW: "The window", PROVIDER: "The provider", QUEUE: "The queue", KEY: "The key",
+    INBOX: "Always written", RULE: "The rule", CALL: "The call", WISH: "Their preference", ADDRESS: "Their address",
+    DEVICE: "Their devices", PERSON: "The person's state", PRESENCE: "Whether they saw it", TEMPLATE: "The template",
+    BROADCAST: "The broadcast", WINDOW: "The window", PROVIDER: "The provider", QUEUE: "The queue", KEY: "The key",
 }
 _BY: Final = {
     INBOX: ("inbox",),

@@ -7,7 +7,7 @@ from io import StringIO
 
 from flask import Response
 
-from dashboard.admin.lists.pieces import pieces
+from dashboard.pieces import pieces
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet would take for a formula, or jump a cell for
 BOM = "\ufeff"  # without it some spreadsheets read UTF-8 as something else

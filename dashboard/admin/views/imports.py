@@ -14,7 +14,7 @@ from dashboard import audit, auth
 from dashboard.admin.display.imports import ENDED, KIND_WORDS, TARGET_WORDS, as_json, story
 from dashboard.admin.guard import Page, at
 from dashboard.admin.lists import csv_export
-from dashboard.admin.lists.pieces import TOGETHER
+from dashboard.pieces import TOGETHER
 from tasks import jobs
 from tasks.audience.table import DELIMITERS
 from tasks.errors import CarillonError, InvalidImport, WrongState

@@ -7,7 +7,7 @@ from werkzeug.exceptions import NotFound
 
 from dashboard import audit
 from dashboard.admin.guard import Page, at
-from dashboard.admin.lists.pieces import pieces
+from dashboard.pieces import pieces
 from tasks.audience.erase import erase
 from tasks.audience.export import export
 from tasks.audience.preferences import EVERY, Wish, change

@@ -6,7 +6,7 @@ from werkzeug.exceptions import NotFound
 
 from dashboard.admin.display.progress import progress
 from dashboard.admin.guard import Page, at
-from dashboard.admin.lists.pieces import pieces
+from dashboard.pieces import pieces
 from tasks.extensions import db
 from tasks.models import Broadcast
 from tasks.proof import export, prove

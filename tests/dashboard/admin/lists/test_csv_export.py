@@ -8,7 +8,8 @@ from io import StringIO
 import pytest
 from flask import Flask
 
-from dashboard.admin.lists import csv_export, pieces
+from dashboard import pieces
+from dashboard.admin.lists import csv_export
 from tasks.extensions import db
 from tests import factories
 

@@ -7,7 +7,8 @@ from io import StringIO
 import pytest
 from flask import Flask
 
-from dashboard.admin.lists import exported, pieces
+from dashboard import pieces
+from dashboard.admin.lists import exported
 from dashboard.admin.views.deliveries import Deliveries
 from tasks.extensions import db
 from tasks.models import AuditEntry, Broadcast, Delivery, Notification, Recipient
