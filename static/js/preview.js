@@ -21,6 +21,7 @@
     if (state.person) query.set("preview-person", state.person.id);
     if (state.force) query.set("preview-force", state.force);
     if (state.madeUp) query.set("preview-as", "made-up");
+    if (isEditor && !state.found) query.set("preview-begin", "1"); // the values of the last broadcast, to begin with
     for (const field of all("field")) query.set(field.dataset.field, field.value);
     return query;
   };
@@ -66,7 +67,9 @@
     ].filter(Boolean).join("; ");
     for (const panel of all("panel")) fill(panel, found.channels[panel.dataset.panel]);
     for (const tab of tabs) mark(tab, found.channels[tab.dataset.tab]);
+    if (found.last) for (const [name, value] of Object.entries(found.last)) if (!kept.has(name)) kept.set(name, value);
     variables(found.variables);
+    if (found.last && found.gaps.some((name) => kept.get(name))) soon(0);
     conditions();
     choose(current);
     form.dispatchEvent(new CustomEvent("carillon:preview", { detail: found }));

@@ -7,19 +7,20 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from werkzeug.datastructures import MultiDict
 
-from dashboard.admin.forms.draft import Draft
+from dashboard.admin.forms.draft import SOURCE, Draft
 from dashboard.admin.forms.json_text import read_object
 from tasks import templates
 from tasks.audience import segments
 from tasks.audience.recipients import describe, find
 from tasks.compose import parts_of
 from tasks.config import settings
-from tasks.errors import CarillonError, InvalidRecipient, UnknownRecipient
+from tasks.errors import CarillonError, InvalidAudience, InvalidRecipient, UnknownRecipient
 from tasks.extensions import db
-from tasks.forecast.asked import Variable
+from tasks.forecast.asked import NESTED, Variable, asked
 from tasks.models import Recipient, Rule, Template
 from tasks.models.words import OUTSIDE_CHANNELS
 from tasks.preview.shown import Force
+from tasks.render import compiled
 from tasks.rendering.limits import PARTS
 from tasks.rendering.mail.made import HTML, MJML
 from tasks.rendering.version import CompiledVersion
@@ -71,7 +72,24 @@ class LookedAt:
 
     def where(self) -> ColumnElement[bool]:
         """The condition on recipients of its audience. Raises UnknownAudience, InvalidAudience."""
+        if self.draft.audience == SOURCE:
+            raise InvalidAudience("Who comes from the outside source is known once it is copied.", field="audience")
+        if not self.draft.target:
+            raise InvalidAudience("No audience is chosen yet.", field="audience")
         return segments.resolve_audience(self.draft.target, self.notification_type).where()
+
+
+def last_values(slug: str) -> dict[str, str]:
+    """The variables' values in a template's last broadcast, as one would type them: to begin an editor's preview with.
+
+    Not those of single messages: they are somebody's own.
+    """
+    row = db.session.scalar(select(Template).where(Template.slug == slug)) if slug else None
+    try:
+        found = asked(compiled(row.current_version), row.id) if row and row.current_version else []
+    except CarillonError:  # a version of a time when more was allowed
+        return {}
+    return {one.name: one.examples[0] for one in found if one.examples and one.kind != NESTED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.admin.desk.preview_json import shown_json, survey_json
 from dashboard.admin.display.mail_page import mail_page
-from dashboard.admin.forms.looked_at import LookedAt, read_force, read_subject
+from dashboard.admin.forms.looked_at import LookedAt, last_values, read_force, read_subject
 from dashboard.admin.guard import Page, at
 from tasks.audience import segments
 from tasks.audience.search import search
@@ -36,7 +36,10 @@ class Preview(Page):
             return jsonify(error=str(error), field=error.field), 422
         force = read_force(request.form.get("preview-force", ""))
         shown = show(looked.sources, looked.data, subject.fields, force, looked.email_format)
-        return jsonify(shown_json(looked, subject, shown))
+        answer = shown_json(looked, subject, shown)
+        if "preview-begin" in request.form:
+            answer["last"] = last_values(request.form.get("slug", ""))
+        return jsonify(answer)
 
     @at("/people/")
     def people(self) -> ResponseReturnValue:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from dashboard import audit
 from dashboard.admin.display.labels import channel_label, reason_words, state_label
-from dashboard.admin.forms.looked_at import LookedAt, read_subject
+from dashboard.admin.forms.looked_at import EDITOR, LookedAt, read_subject
 from dashboard.admin.guard import Page, at
 from tasks import public_id
 from tasks.accept import Accepted, Rejected
@@ -86,8 +86,9 @@ def _operator() -> Operator:
 def _read() -> tuple[Trial, bool]:
     """What is to be tried, and whether the group gets it. Raises CarillonError."""
     looked = LookedAt.read(request.form)
-    slug = request.form.get("slug") or looked.draft.slug
-    template = db.session.scalar(select(Template).where(Template.slug == slug)) if slug else None
+    is_draft = request.form.get("preview-source") == EDITOR
+    known = select(Template).where(Template.slug == request.form.get("slug", ""))
+    template = db.session.scalar(known) if is_draft else looked.draft.template
     if template is None:
         raise InvalidOption("A test send needs a saved template.", field="template", remedy="Save it first; it may be off.")
     if looked.faults:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tasks.send import broadcast, notify
 from tests import factories
 from tests.dashboard.admin.browsing import Browser
 
@@ -86,6 +87,25 @@ def test_an_unsaved_text_is_shown_with_its_mistakes_and_its_variables(browse: Br
     assert (fault["part"], fault["label"], fault["line"]) == ("message", "Message", 2)
     assert found["channels"]["sms"]["faults"] == [fault]
     assert look(browse("editor"), **{"preview-source": "editor"}) == {"empty": True}
+
+
+def test_an_editor_begins_with_the_values_of_the_last_broadcast(browse: Browse) -> None:
+    factories.template("t", message="You owe {{ amount }} in {{ city }}")
+    factories.person("1")
+    broadcast("all", "t", amount=70, city="Pokhara")
+    notify("1", "t", amount=71, city="hers alone")
+    fields = {"preview-source": "editor", "slug": "t", "title": "T", "message": "{{ amount }}"}
+    assert look(browse("editor"), **fields, **{"preview-begin": "1"})["last"] == {"amount": "70", "city": "Pokhara"}
+    assert "last" not in look(browse("editor"), **fields)
+    assert look(browse("editor"), **{**fields, "slug": "none", "preview-begin": "1"})["last"] == {}
+
+
+@pytest.mark.usefixtures("stage")
+@pytest.mark.parametrize(("audience", "words"), [("source", "once it is copied"), ("upload", "No audience")])
+def test_an_audience_that_is_not_there_yet_is_not_looked_through(browse: Browse, audience: str, words: str) -> None:
+    answer = browse("editor").post("/admin/preview/audience/", {"template": "t", "var-amount": "5", "audience": audience})
+    assert answer.status_code == 422
+    assert words in answer.get_json()["error"]
 
 
 def test_nothing_chosen_and_nobody_there(browse: Browse) -> None:
