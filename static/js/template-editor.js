@@ -25,7 +25,7 @@
       View.contentAttributes.of(() => ({
         "aria-labelledby": label.id, "aria-describedby": describedBy,
         "aria-invalid": String(found[field.name] !== undefined || field.hasAttribute("aria-invalid")),
-        autocapitalize: "off", spellcheck: field.name === "email_html" ? "false" : "true",
+        tabindex: "0", autocapitalize: "off", spellcheck: field.name === "email_html" ? "false" : "true",
       })),
       View.editorAttributes.of({ class: field.name === "email_html" ? "is-tall" : "" }),
       View.domEventHandlers({ beforeinput: overSelection }),

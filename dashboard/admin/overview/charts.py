@@ -2,15 +2,16 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from dashboard.admin.display.labels import channel_label
-from dashboard.admin.display.times import local, zone
+from dashboard.admin.display.times import zone
 from tasks.extensions import db
 from tasks.figures import EDGES, QUARTER
 from tasks.models import Figure, Installation
@@ -98,39 +99,37 @@ class Charts:
 def charts(span: str) -> Charts:
     """The charts of the last day, week or month, up to this moment."""
     chosen = SPANS[span]
-    now = utcnow()
-    first = _begin(now - chosen.length, chosen.hours)
-    marks: dict[datetime, _Mark] = {}
-    for number in range(int((now - first) / QUARTER) + 1):
-        marks.setdefault(_begin(first + number * QUARTER, chosen.hours), _Mark())
-    last = _fill(marks, first, chosen.hours)
+    now, place = utcnow(), zone()
+    first = _begin(now - chosen.length, chosen.hours, place)
+    quarters = [first.astimezone(UTC) + number * QUARTER for number in range(int((now - first) / QUARTER) + 1)]
+    begins = {quarter: _begin(quarter, chosen.hours, place) for quarter in quarters}
+    marks = {begin: _Mark() for begin in begins.values()}
+    last = _fill(marks, begins, now)
     drawn = [_sends(marks.values()), _failures(marks.values()), _waits(marks.values()), _queue(marks.values(), last)]
-    words = [local(mark) for mark in marks]
     as_of = db.session.scalar(select(Installation.figures_at))
-    return Charts(span, [_title(one, chosen) for one in words], [_label(one, chosen) for one in words], drawn, as_of)
+    return Charts(span, [_title(one, chosen) for one in marks], [_label(one, chosen) for one in marks], drawn, as_of)
 
 
-def _begin(moment: datetime, hours: int) -> datetime:
-    """The beginning of the mark that a moment belongs to, by the operator's wall clock."""
-    here = local(moment)
-    return here.replace(hour=here.hour // hours * hours, minute=0, second=0, microsecond=0).astimezone(zone())
+def _begin(moment: datetime, hours: int, place: ZoneInfo) -> datetime:
+    """The beginning of the mark that a moment belongs to, by the wall clock in `place`."""
+    here = moment.astimezone(place)
+    return here.replace(hour=here.hour // hours * hours, minute=0, second=0, microsecond=0)
 
 
-def _fill(marks: dict[datetime, _Mark], first: datetime, hours: int) -> dict[str, int]:
+def _fill(marks: Mapping[datetime, _Mark], begins: Mapping[datetime, datetime], now: datetime) -> dict[str, int]:
     """Add the quarters up. Returns what waits by the latest look."""
     columns = (Figure.quarter, Figure.channel, Figure.sent, Figure.failed, Figure.waiting, Figure.waits)
     latest: dict[str, int] = {}
-    rows = db.session.execute(select(*columns).where(Figure.quarter >= first).order_by(Figure.quarter))
+    rows = db.session.execute(select(*columns).where(Figure.quarter >= min(begins)).order_by(Figure.quarter))
     for quarter, channel, sent, failed, waiting, waits in rows:
-        latest[channel] = waiting if utcnow() - quarter < 2 * QUARTER else 0
-        mark = marks.get(_begin(quarter, hours))
-        if mark is None:  # written by a clock that runs ahead
+        latest[channel] = waiting if now - quarter < 2 * QUARTER else 0
+        if quarter not in begins:  # written by a clock that runs ahead
             continue
+        mark = marks[begins[quarter]]
         mark.sent[channel] += sent
         mark.failed[channel] += failed
         mark.waiting[channel] = max(mark.waiting[channel], waiting)
-        for index, number in enumerate(waits[: len(mark.waits)]):
-            mark.waits[index] += number
+        mark.waits = [sum(pair) for pair in zip(mark.waits, waits, strict=False)] if any(waits) else mark.waits
     return latest
 
 
