@@ -237,3 +237,12 @@ def test_there_is_a_form_without_templates_and_segments(browse: Callable[[str], 
     assert "There is none yet" in words(page)
     assert 'value="segment"' not in page
     assert db.session.query(Rule).count() == 0
+
+
+def test_the_outside_source_is_sent_to_unseen_and_says_so(sender: Browser) -> None:
+    page = review(sender, audience="source").text
+
+    assert "Send “offer” to the outside source?" in words(page)
+    assert "read when the sending starts" in words(page)
+    assert press(sender, page, audience="source").status_code == 302
+    assert db.session.query(Broadcast).one().audience == {"source": "http"}
