@@ -14,6 +14,7 @@ from dashboard.admin.guard import Page, at
 from tasks import ask_again
 from tasks.config import settings
 from tasks.errors import CarillonError, UnknownBroadcast, WrongState
+from tasks.forecast.refusals import PlanMoved
 from tasks.models import Broadcast
 from tasks.models.words import SCHEDULED
 from tasks.safety import approval
@@ -64,6 +65,8 @@ def _press(act: Callable[[int], Broadcast]) -> ResponseReturnValue:
         raise NotFound("There is no such broadcast.") from None
     except WrongState:
         flash(too_late(pk, current_user.email), "warning")
+    except PlanMoved:
+        flash("Nothing was approved: it is not what was asked for any more. The page shows it as it is now.", "warning")
     except CarillonError as error:
         flash(str(error), "danger" if error.field != "word" else "warning")
         kept = {"word": request.form.get("word", "")[:approval.LONGEST_WORD], "wrong": error.field}
