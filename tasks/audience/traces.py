@@ -21,7 +21,9 @@ APART = frozenset({
     "recipients", "devices", "opt_outs", "notifications", "deliveries", "attempts", "segment_members", "broadcast_members",
     "connections", "operators", "api_keys", "templates", "template_versions", "rules", "processes", "installation",
 })
-OPERATORS = frozenset({"actor", "created_by", "kind", "state", "event", "scope", "hash", "body_hash"})
+OPERATORS = frozenset({
+    "actor", "created_by", "asked_by", "answered_by", "barred", "kind", "state", "event", "scope", "hash", "body_hash",
+})
 IDS = frozenset({"id", "ids", "recipient_id", "recipient_ids", "external_id"})  # under these names an id is a person's
 SHORTEST = 6  # letters: what is shorter is in texts by chance
 GONE = "…"
@@ -110,7 +112,7 @@ def _in_table(connection: Connection, table: Table, words: Words, tombstone: str
 
 
 def _clean(value: Any, words: Words, tombstone: str, *, is_json: bool) -> Any:
-    if is_json or value is None:
+    if is_json or not isinstance(value, str):  # nothing, or on PostgreSQL a list of row ids
         return words.without(value, tombstone=tombstone)
     if value[:1] in {"{", "["}:
         try:
