@@ -67,6 +67,7 @@ def test_single_keys_lead_everywhere_and_rest_while_one_types(open_page: Open) -
     dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
     dialog.get_by_text("Delivery log").wait_for()
     page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
 
     page.keyboard.press("g")
     page.keyboard.press("t")
@@ -85,12 +86,13 @@ def test_a_broadcast_is_composed_and_sent_by_keyboard_alone(open_page: Open) -> 
     template = page.locator("#template")
     reach(page, template)
     page.keyboard.type("Special")
+    page.locator("[name=var-offer_title]").wait_for()
     for name, text in (("offer_title", "By keyboard"), ("offer_code", "KEYS"), ("expiry_date", "30 November")):
         reach(page, page.locator(f"[name=var-{name}]"))
         page.keyboard.type(text)
-    chosen = page.locator("input[name=target]:checked")
+    chosen = page.locator("input[name=audience]:checked")
     reach(page, chosen)
-    segment = page.locator("input[name=target][value=segment]")
+    segment = page.locator("input[name=audience][value=segment]")
     for _ in range(8):
         if segment.is_checked():
             break
