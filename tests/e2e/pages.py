@@ -18,8 +18,7 @@ QUERIES = {"/admin/": "", "/admin/templates/versions/": "?id=1"} | {
 }
 MAIN = (
     "/admin/", "/admin/compose/", "/admin/broadcasts/details/?id=1", "/admin/templates/edit/?id=1", "/admin/rules/",
-    "/admin/deliveries/", "/admin/deliveries/details/?id=3", "/admin/recipients/details/?id=1", "/admin/segments/edit/?id=1",
-    "/admin/audit/",
+    "/admin/deliveries/details/?id=3",
 )
 SETTLED = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
     for (const one of document.getAnimations()) if (one instanceof CSSTransition) one.finish();
