@@ -62,21 +62,9 @@
     if (fetching) { wanted = true; return; }
     fetching = true;
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-      if (answer.redirected && new URL(answer.url).pathname === "/login/") { location.reload(); return; }
-      if (answer.ok) {
-        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-        for (const part of document.querySelectorAll("[data-part]")) {
-          const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
-          if (!other || other.innerHTML === part.innerHTML) continue;
-          // Its figures are the script's until the end; before the start there are none.
-          if ("atTheEnd" in part.dataset && part.childElementCount && !boxes.every((box) => box.final)) continue;
-          const focused = part.contains(document.activeElement);
-          part.replaceChildren(...other.childNodes);
-          part.className = other.className;
-          if (focused) (part.querySelector("a, button") ?? document.getElementById("main")).focus();
-        }
-      }
+      // Its figures are the script's until the end; before the start there are none.
+      const atTheEnd = boxes.every((box) => box.final);
+      await window.carillonParts.renew((part) => !("atTheEnd" in part.dataset) || !part.childElementCount || atTheEnd);
     } catch { /* the server is away for a moment */ }
     setTimeout(() => { fetching = false; if (wanted) { wanted = false; refresh(); } }, 1500);
   };

@@ -67,7 +67,7 @@ def test_a_template_is_written_and_a_mistake_is_shown_beside_its_field(open_page
 def test_a_broadcast_is_composed_looked_at_sent_and_watched(open_page: Open) -> None:
     page = open_page()
     page.goto("/admin/compose/")
-    page.get_by_label("Template").select_option("special_offer")
+    page.get_by_role("combobox", name="Template").select_option("special_offer")
     for name, text in (("offer_title", "Dashain: 20% off"), ("offer_code", "DASHAIN20"), ("expiry_date", "30 November")):
         page.locator(f"[name=var-{name}]").fill(text)
     page.get_by_text("A segment", exact=True).click()

@@ -102,3 +102,18 @@ def test_the_list_is_filtered_by_state(admin: Browser, row: Broadcast) -> None:
 
     assert "Once upon a time" in page
     assert "Everybody" not in page
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/broadcasts/", "/admin/broadcasts/details/?id=1"])
+def test_what_a_watching_script_wants_is_loaded_once_and_before_it(admin: Browser, row: Broadcast, path: str) -> None:
+    loaded = re.findall(r"""<script src="[^"]*?/([\w.-]+\.js)[^"]*" nonce="[^"]+" defer>""", admin.get(path).text)
+
+    assert {loaded.count(name) for name in ("socket.io.min.js", "parts.js", "progress.js")} == {1}, loaded
+    assert loaded.index("progress.js") > max(loaded.index("parts.js"), loaded.index("socket.io.min.js"))
+
+
+def test_the_start_page_renews_its_parts_without_a_broadcast(admin: Browser) -> None:
+    page = admin.get("/admin/").text
+
+    assert page.count("js/parts.js") == 1
+    assert "js/progress.js" not in page
