@@ -30,11 +30,8 @@ class Ticker(Scheduler):  # type: ignore[misc]
     """Huey's scheduler thread, which also looks at the ledger once a second."""
 
     app: Flask
+    steps: Steps
     _reaped = _beaten = 0.0
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._steps = Steps()
 
     def loop(self, now: Any = None) -> None:
         try:
@@ -48,7 +45,7 @@ class Ticker(Scheduler):  # type: ignore[misc]
 
     def _look(self) -> None:
         moment = time.monotonic()
-        self._steps.look()
+        self.steps.look()
         if moment - self._beaten > processes.HEARTBEAT:
             processes.current_process_id()
             processes.heartbeat()
@@ -68,6 +65,7 @@ class Worker(Consumer):  # type: ignore[misc]
     def __init__(self, app: Flask, *, threads: int = THREADS, embedded: bool = False) -> None:
         self.app = app
         self.embedded = embedded
+        self.steps = Steps()
         jobs.stopping.clear()
         super().__init__(
             huey,
@@ -84,7 +82,7 @@ class Worker(Consumer):  # type: ignore[misc]
 
     def _create_scheduler(self) -> Ticker:
         ticker: Ticker = super()._create_scheduler()
-        ticker.app = self.app
+        ticker.app, ticker.steps = self.app, self.steps
         return ticker
 
     def _set_signal_handlers(self) -> None:
@@ -102,6 +100,7 @@ class Worker(Consumer):  # type: ignore[misc]
         self._set_signal_handlers()  # before it is on record: who is asked to end from here on says goodbye
         with self.app.app_context():
             processes.current_process_id()
+            self.steps.begin()
         super().start()
 
     def stop(self, graceful: bool = False) -> None:

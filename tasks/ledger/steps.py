@@ -17,6 +17,7 @@ from tasks.models.types import db_clock, moved
 
 SMALLEST = 3.0  # seconds: a smaller step is not worth touching the rows
 LONGEST_LOOK = 1.0  # seconds: after a slower one nobody can tell at which moment the database read its clock
+FIRST_LOOKS = 5  # tries at one that is quick enough: a machine that is busy starting is slow
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +32,13 @@ class Steps:
     def __init__(self, clock: Callable[[], float] = elapsed) -> None:
         self._clock = clock
         self._before: tuple[datetime, float, int] | None = None  # the database's time, true time, steps made good so far
+
+    def begin(self) -> None:
+        """Take the first look, before this process times anything: what a clock did before that cannot be seen."""
+        for _ in range(FIRST_LOOKS):
+            self.look()
+            if self._before is not None:
+                return
 
     def look(self) -> float:
         """Make good what the clock did since the last look. Returns the step in seconds, 0.0 where there was none for us."""

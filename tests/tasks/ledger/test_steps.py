@@ -94,6 +94,14 @@ def test_of_two_processes_that_see_a_step_one_makes_it_good():
 
 
 @pytest.mark.usefixtures("any_app")
+def test_the_first_look_is_taken_again_where_it_was_too_slow_to_tell():
+    looked = iter([0.0, 5.0, 6.0, 6.1, 7_206.1, 7_206.2])  # the first took five seconds, the second a tenth of one
+    steps = Steps(lambda: next(looked))
+    steps.begin()
+    assert steps.look() == pytest.approx(-7_200, abs=5)
+
+
+@pytest.mark.usefixtures("any_app")
 def test_a_breaker_probes_as_soon_as_it_would_have():
     with writing() as connection:
         connection.execute(
