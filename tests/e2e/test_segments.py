@@ -82,7 +82,7 @@ def test_a_list_is_pasted_and_a_file_is_checked_before_it_is_written(open_page: 
     page.get_by_text("A static list", exact=True).click()
     page.get_by_role("button", name="Save segment").click()
     page.get_by_role("link", name="People on the list").click()
-    page.get_by_label("Their ids").fill("demo-1\nnobody-at-all")
+    page.get_by_label("Their ids").fill("demo-9\nnobody-at-all")
     page.get_by_role("button", name="Add them").click()
     page.get_by_text("Line 2").wait_for()
     page.get_by_text("Add the other 1").click()

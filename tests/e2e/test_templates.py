@@ -15,6 +15,7 @@ def test_a_template_is_written_checked_tried_saved_and_brought_back(open_page: O
     page = open_page()
     page.goto("/admin/templates/")
     page.get_by_role("link", name="Payment received").click()
+    page.locator(".cm-content").first.wait_for()  # the editor has taken the place of the plain field
     message = page.get_by_role("textbox", name=re.compile("^Message"))
     before = message.inner_text()
 
