@@ -11,11 +11,12 @@ from html import escape
 
 import css_inline
 
-from tasks.rendering.mail.tags import Element, Markup, Places, Tag, jinja_tags, without_tags
+from tasks.rendering.mail.tags import Element, Markup, Places, Tag, is_tame, is_too_deep, jinja_tags, without_tags
 
 MARK = "data-carillon-element"
 MOST_PAIRS = 2_000_000  # rules times elements: more would keep an operator waiting for seconds
-STYLE = re.compile(r"<style\b[^>]*>(.*?)</style", re.IGNORECASE | re.DOTALL)
+STYLE, STYLE_ENDS = re.compile(r"<style\b", re.IGNORECASE), re.compile(r"</style", re.IGNORECASE)
+SELECTORS = re.compile(r"[{,]")
 ATTRIBUTE = re.compile(r"""\s+([^\s=>/"']+)(\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+))?""")
 # Styles are only read off the result: what else the inliner makes of the page is thrown away.
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True, keep_link_tags=True)
@@ -31,21 +32,36 @@ class Inlined:
 
 def inlined(source: str) -> Inlined:
     """The HTML with its style block's rules in its elements. What has no style block comes back as it is."""
-    blocks = [found.span(1) for found in STYLE.finditer(source)]
+    blocks = list(_blocks(source))
     if not blocks:
         return Inlined(source)
     tags, inside = jinja_tags(source), Places(blocks)
     if any(inside.hold(tag.start) for tag in tags):
         return Inlined(source, ("The style block holds variables, so its rules stay in the block.",))
     bare = without_tags(source, tags)
-    elements = Markup(bare).elements
-    if len(elements) * sum(source.count("{", *block) for block in blocks) > MOST_PAIRS:
+    if not is_tame(bare) or is_too_deep(markup := Markup(bare)):
+        return Inlined(source, ("Elements are not closed, or too deep inside each other, so the rules stay in the block.",))
+    elements = markup.elements
+    rules = sum(len(SELECTORS.findall(source, *block)) for block in blocks)
+    if len(elements) * max(rules, len(tags)) > MOST_PAIRS:
         return Inlined(source, ("There are too many rules and elements, so the rules stay in the block.",))
     steady = [element for element in elements if not _depends(element, tags, bare)]
     html = _spliced(source, bare, steady, _styles(bare, steady))
     skipped = len(elements) - len(steady)
     left = f"{skipped} element{'' if skipped == 1 else 's'} with a computed class or attribute: the block alone styles them."
     return Inlined(html, (left,) if skipped else ())
+
+
+def _blocks(source: str) -> Iterator[tuple[int, int]]:
+    """Where the style blocks begin and end, without their tags."""
+    place = 0
+    while found := STYLE.search(source, place):
+        start = source.find(">", found.end()) + 1
+        ends = STYLE_ENDS.search(source, start) if start else None
+        if ends is None:
+            return
+        yield start, ends.start()
+        place = ends.end()
 
 
 def _depends(element: Element, tags: list[Tag], bare: str) -> bool:

@@ -1,7 +1,7 @@
 """What an operator wrote for an e-mail, made ready to be filled in and sent."""
 
 from tasks.errors import InvalidTemplate
-from tasks.rendering.limits import EMAIL_HTML, MAX_SOURCE
+from tasks.rendering.limits import EMAIL_HTML, MAX_SOURCE, MAX_TAGS
 from tasks.rendering.mail.inlining import Inlined, inlined
 from tasks.rendering.mail.mjml import compiled_mjml
 
@@ -19,7 +19,8 @@ def made(source: str, email_format: str) -> Inlined:
         raise InvalidTemplate(
             f"{email_format[:40]!r} is not a format.", field="email_format", remedy="Use html or mjml.", line=1, column=1
         )
-    if not source.strip():
+    too_much = len(source) > MAX_SOURCE[EMAIL_HTML] or source.count("{{") + source.count("{%") > MAX_TAGS
+    if too_much or not source.strip():  # what is too much is refused as a part, with the reason
         return Inlined(source)
     done = Inlined(compiled_mjml(source)) if email_format == MJML else inlined(source)
     if len(done.html) <= MAX_SOURCE[EMAIL_HTML]:

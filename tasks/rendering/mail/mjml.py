@@ -8,13 +8,24 @@ import mrml
 
 from tasks.errors import InvalidTemplate
 from tasks.rendering.limits import EMAIL_HTML
-from tasks.rendering.mail.tags import Element, Markup, Places, Tag, jinja_tags, line_and_column, without_tags
+from tasks.rendering.mail.tags import (
+    Element,
+    Markup,
+    Places,
+    Tag,
+    is_tame,
+    is_too_deep,
+    jinja_tags,
+    line_and_column,
+    without_tags,
+)
 
 ELEMENTS = """mjml mj-head mj-body mj-attributes mj-all mj-class mj-breakpoint mj-font mj-html-attributes mj-selector
     mj-html-attribute mj-preview mj-style mj-title mj-accordion mj-accordion-element mj-accordion-title mj-accordion-text
     mj-button mj-carousel mj-carousel-image mj-column mj-divider mj-group mj-hero mj-image mj-navbar mj-navbar-link mj-raw
     mj-section mj-social mj-social-element mj-spacer mj-table mj-text mj-wrapper"""
 KNOWN = frozenset(re.findall(r"\S+", ELEMENTS))
+MOST_ELEMENTS = 5_000
 WITHOUT_MARKUP = ("mj-style", "mj-title", "mj-preview")
 _options = mrml.ParserOptions(include_loader=mrml.noop_loader())
 _renders = mrml.RenderOptions(fonts={})  # by default every mail would ask a font server who reads it; mj-font still works
@@ -23,7 +34,7 @@ _renders = mrml.RenderOptions(fonts={})  # by default every mail would ask a fon
 def compiled_mjml(source: str) -> str:
     """The HTML of an MJML source whose Jinja syntax is right. Raises InvalidTemplate with line and column in `extra`."""
     tags = jinja_tags(source)
-    markup = Markup(without_tags(source, tags))
+    markup = _read(source, without_tags(source, tags))
     _check_elements(source, markup)
     key = next(f"cj{number}k" for number in count() if f"cj{number}k" not in source)
     plain = Places(_without_markup(markup))
@@ -31,6 +42,18 @@ def compiled_mjml(source: str) -> str:
     html = _compile(source, _disguised(source, tags, key, frozenset(steering)))
     _check_kept(source, tags, html, key, steering)
     return re.sub(rf"<!--{key}(\d+)z-->|{key}(\d+)z", lambda found: tags[int(found.group(1) or found.group(2))].text, html)
+
+
+def _read(source: str, bare: str) -> Markup:
+    """The markup. Refuses what would take minutes, or the compiler's stack: that ends the process, without a word."""
+    if not is_tame(bare):
+        raise _wrong(source, bare.rfind(">") + 1, "elements are not closed from here on", "Close each tag with >.")
+    markup = Markup(bare)
+    if len(markup.elements) > MOST_ELEMENTS:
+        raise _wrong(source, 0, f"there are more than {MOST_ELEMENTS:,} elements", "Shorten it.")
+    if is_too_deep(markup):
+        raise _wrong(source, 0, "elements are too deep inside each other", "Close each element, and take it apart.")
+    return markup
 
 
 def _wrong(source: str, place: int, message: str, remedy: str) -> InvalidTemplate:

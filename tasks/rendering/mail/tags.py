@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 INSIDE = r"""(?:"[^"]*"|'[^']*'|[^"'%}]|%(?!\})|\}(?!\}))*"""
-TAG = re.compile(rf"\{{\{{{INSIDE}\}}\}}|\{{%{INSIDE}%\}}|\{{#.*?#\}}", re.DOTALL)
+BEGINS = re.compile(r"\{[{%#]")
+TAG = re.compile(rf"\{{\{{{INSIDE}\}}\}}|\{{%{INSIDE}%\}}", re.DOTALL)
 VISIBLE = re.compile(r"[^\n]")
+LONGEST_TAG = 8_000  # characters: where none ends, each beginning is looked behind so far and no further
+DEEPEST, MOST_INSIDE = 100, 500_000  # elements inside each other; elements, each times those around it
+UNENDED = 20  # beginnings of elements behind the last that ends: Python's parser reads on to the end for each
+VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
+ENDED_BY_THE_NEXT = frozenset(["dd", "dt", "li", "option", "p", "td", "th", "tr"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,20 @@ class Element:
 
 
 def jinja_tags(source: str) -> list[Tag]:
-    """Every tag of Jinja in the source, in order."""
-    return [Tag(found.start(), found.end(), found.group()) for found in TAG.finditer(source)]
+    """Every tag of Jinja in the source, in order. The time it takes grows with the source, and no faster."""
+    tags, place, has_comments = [], 0, True
+    while found := BEGINS.search(source, place):
+        start, end = found.start(), 0
+        if source[start + 1] != "#":
+            whole = TAG.match(source, start, start + LONGEST_TAG)
+            end = whole.end() if whole else 0
+        elif has_comments:
+            end = source.find("#}", start + 2) + 2
+            has_comments = end > 1
+        if end > start:
+            tags.append(Tag(start, end, source[start:end]))
+        place = max(end, start + 1)
+    return tags
 
 
 def without_tags(source: str, tags: Iterable[Tag]) -> str:
@@ -85,9 +103,41 @@ class Markup(HTMLParser):
         start = self._at()
         self.comments.append((start, start + len(data) + 7))
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """Pass over what is none: Python's parser stops at a word that it does not know, where programs that read mail do not."""
+        try:
+            return super().parse_marked_section(i, report)
+        except AssertionError:
+            return self.parse_bogus_comment(i, False)
+
     def _at(self) -> int:
         line, column = self.getpos()
         return self._lines[line - 1] + column
+
+
+def is_tame(markup: str) -> bool:
+    """False for what costs Python's parser the square of its length: it may only be read where this is true."""
+    return markup.count("<", markup.rfind(">") + 1) <= UNENDED
+
+
+def is_too_deep(markup: Markup) -> bool:
+    """True where so many elements are inside each other that a compiler in another language would overflow its stack."""
+    events = sorted([*((one.start, one.name, True) for one in markup.elements if one.start not in markup.closed),
+                     *((place, name, False) for name, place in markup.ends)])
+    around: list[str] = []
+    inside = 0
+    for _place, name, begins in events:
+        if not begins:
+            if name in around:
+                del around[len(around) - 1 - around[::-1].index(name):]
+        elif name not in VOID:
+            if name in ENDED_BY_THE_NEXT and around[-1:] == [name]:
+                around.pop()
+            around.append(name)
+        inside += len(around)
+        if len(around) > DEEPEST or inside > MOST_INSIDE:
+            return True
+    return False
 
 
 class Places:

@@ -1,6 +1,7 @@
 """Style blocks put into elements: only style attributes are added, and Jinja's tags stay where they were."""
 
 import re
+import time
 
 import pytest
 
@@ -80,3 +81,33 @@ def test_a_mail_is_sent_with_its_rules_in_its_elements() -> None:
     rendered = templates.preview(parts, {"a": "<b>"}, {})
 
     assert '<p style="color: red" class=btn>&lt;b&gt;</p>' in rendered.email_html
+
+
+@pytest.mark.parametrize("hostile", [
+    "<style></style>{% raw %}" + "{{" * 900 + " " * 240_000 + "{% endraw %}",
+    "<style></style>{% raw %}" + "{#" * 120_000 + "{% endraw %}",
+    "<style>" * 37_000,
+    "<style></style>" + "<a " * 80_000,
+    "<style></style>" + "<!--" * 60_000,
+    "<style>b { color: red }</style>" + "<b>" * 80_000,  # overflows the inliner's stack: the whole process was gone
+    "<style>" + "b," * 60_000 + "b { color: red }</style>" + "<b></b>" * 15_000,
+], ids=["tags", "comments", "blocks", "elements", "html comments", "depth", "selectors"])
+def test_a_hostile_source_costs_no_more_than_its_length(hostile: str) -> None:
+    began = time.process_time()
+
+    done = inlined(hostile)
+
+    assert time.process_time() - began < 10  # it was minutes; it is a fraction of one second
+    assert done.html == hostile
+
+
+def test_unended_table_cells_and_paragraphs_are_not_inside_each_other() -> None:
+    source = "<style>td { color: red }</style><table><tr>" + "<td>a<br>" * 300 + "</table>"
+
+    assert inlined(source).html.count('<td style="color: red">') == 300
+
+
+def test_a_declaration_that_nobody_knows_is_passed_over() -> None:
+    source = "<style>b { color: red }</style><![if !mso]><![x y]><![endif]><b>a</b>"
+
+    assert '<b style="color: red">a</b>' in inlined(source).html

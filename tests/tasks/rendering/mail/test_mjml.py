@@ -70,3 +70,13 @@ def test_jinja_is_checked_in_the_source_as_it_was_written() -> None:
 def test_there_is_no_other_format() -> None:
     with pytest.raises(InvalidTemplate, match="not a format"):
         made("<p>", "markdown")
+
+
+@pytest.mark.parametrize(("hostile", "said"), [
+    ("<mjml><mj-body>" + "<mj-wrapper>" * 3_000 + "</mj-wrapper>" * 3_000 + "</mj-body></mjml>", "too deep"),  # ended the process
+    ("<mjml><mj-body>" + "<a " * 60_000, "not closed"),
+    ("<mjml><mj-body>" + "<mj-style></mj-style>" * 9_000 + "</mj-body></mjml>", "more than"),
+], ids=["depth", "unended", "many"])
+def test_what_would_take_the_process_down_is_refused_at_once(hostile: str, said: str) -> None:
+    with pytest.raises(InvalidTemplate, match=said):
+        compiled_mjml(hostile)
