@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import re
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, insert, select, update
@@ -15,7 +14,6 @@ from tasks.models.types import utcnow
 
 SECRET = frozenset({"secret_key", "sparrow_token", "user_source_token", "receipts_secret"})
 UNSEEN = frozenset({"admin_email", "admin_password"})  # they only make the first account
-PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")  # in an address
 ACTOR = "environment"
 
 
@@ -41,8 +39,9 @@ def shown(name: str, config: Settings) -> str:
     text = "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     if name in SECRET:
         return f"set ({_mark(text, config)})" if text else ""
-    if "@" in text and urlsplit(text).password:
-        return f"{PASSWORD.sub('…', text, count=1)} ({_mark(text, config)})"
+    password = urlsplit(text).password if "@" in text else None
+    if password:  # the whole of it, whatever signs are in it
+        return f"{text.replace(f':{password}@', ':…@')} ({_mark(text, config)})"
     return text
 
 

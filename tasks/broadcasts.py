@@ -13,6 +13,7 @@ from tasks.audience.segments import Audience
 from tasks.config import settings
 from tasks.context import plain
 from tasks.database import reading, writing
+from tasks.errors import IdempotencyRunning
 from tasks.forecast import held
 from tasks.forecast.terms import terms_of
 from tasks.ledger import counts
@@ -63,13 +64,16 @@ def create(audience: Any, template_slug: str, context: Mapping[str, Any], option
     checked = check(audience, template_slug, context, options)
     row = checked.row
     public_id.prepare()
-    asked = _hold_back(checked, options)
+    is_repeat = _is_repeat(options)
+    asked = None if is_repeat else _hold_back(checked, options)
     if asked is not None:
         row |= {"state": AWAITING_APPROVAL, "plan_hash": asked.plan_hash, "undo_until": None}
     with writing() as connection:
         known = idempotency.replay(connection, options)
         if known is not None:
             return int(known["broadcast"])
+        if is_repeat:  # the first call was refused at this very moment: nobody has looked whether this one may go
+            raise IdempotencyRunning("The first call has just ended.", field="Idempotency-Key", remedy="Try again shortly.")
         timetable.refuse(row, row["created_at"])  # not before: a repeat gets the first answer, whenever it comes
         pk = connection.execute(
             insert(Broadcast).values(row).returning(Broadcast.pk)
@@ -81,14 +85,22 @@ def create(audience: Any, template_slug: str, context: Mapping[str, Any], option
     return int(pk)
 
 
+def _is_held(options: SendOptions) -> bool:
+    return options.plan_hash is not None or options.confirm_count is not None or bool(settings().approve_above)
+
+
+def _is_repeat(options: SendOptions) -> bool:
+    """True where a repeat is to get the first answer, whatever has moved since. Raises what `idempotency.look` does."""
+    if options.idempotency_key is None or not _is_held(options):
+        return False
+    with reading() as connection:
+        return idempotency.look(connection, options) is not None
+
+
 def _hold_back(checked: Checked, options: SendOptions) -> Question | None:
     """What has to be approved first. Raises PlanMoved and WrongCount where it is not what the caller believes it is."""
-    if options.plan_hash is None and options.confirm_count is None and not settings().approve_above:
+    if not _is_held(options):
         return None
-    if options.idempotency_key is not None:
-        with reading() as connection:
-            if idempotency.look(connection, options) is not None:
-                return None  # a repeat gets the first answer, whatever has moved since
     if options.plan_hash is not None:
         held.hold(options.plan_hash, checked.terms, checked.audience)
     if options.confirm_count is not None:

@@ -114,6 +114,8 @@ def _entry(
     try:
         data = {**shared, **plain(request.context)} if request.context else shared
         fields = snapshot(plan.version, person.fields() if request.read_as is None else request.read_as)
+        if fields and request.read_as is not None:  # whose they are: they go when that person is erased
+            fields = {**fields, "id": request.read_as.get("id", "")}
         rendered = plan.version.render(data, fields or {}, compose.parts_of(ringing))
     except CarillonError as error:
         return error

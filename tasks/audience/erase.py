@@ -20,6 +20,7 @@ from tasks.models import (
     Recipient,
     SegmentMember,
 )
+from tasks.models.notification import TESTS
 from tasks.models.types import db_clock, utcnow
 from tasks.models.words import CANCELLED, DUE_STATES
 
@@ -31,7 +32,9 @@ def erase(recipient_pk: int, *, actor: str | None = None) -> None:
     broadcast's proof still add up. What waits to be sent is cancelled. `actor`: whom the audit names. Raises UnknownRecipient.
     """
     tombstone = f"deleted:{recipient_pk}"
-    left = traces.find(_known(recipient_pk), tombstone)  # every table is read once: before anybody has to wait for the lock
+    words = _known(recipient_pk)
+    left = traces.find(words, tombstone)  # every table is read once: before anybody has to wait for the lock
+    shown = _shown_to_operators(words.external_id)
     own = select(Notification.pk).where(Notification.recipient_id == recipient_pk)
     mine = Delivery.notification_id.in_(own)
     with writing() as connection:
@@ -64,6 +67,14 @@ def erase(recipient_pk: int, *, actor: str | None = None) -> None:
         connection.execute(
             update(Notification).where(Notification.recipient_id == recipient_pk).values(**emptied, deleted_at=db_clock())
         )
+        connection.execute(update(Notification).where(Notification.pk.in_(shown)).values(**emptied, deleted_at=db_clock()))
+
+
+def _shown_to_operators(external_id: str) -> list[int]:
+    """The test sends in which an operator got a message as this person would: the operator's, with the person's data."""
+    query = select(Notification.pk.label("pk"), Notification.recipient_fields).where(TESTS, Notification.is_trial)
+    with reading() as connection:
+        return [row.pk for row in connection.execute(query) if (row.recipient_fields or {}).get("id") == external_id]
 
 
 def _known(recipient_pk: int) -> traces.Words:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 from tasks.errors import InvalidImport
 
@@ -15,6 +15,7 @@ Kind = Literal["text", "number", "boolean"]
 KNOWN = ("id", "name", "email", "phone", "locale", "timezone", "country", "token")
 REFUSED = ("attributes", "channel", "data", "tokens")  # words of the API that a column cannot be
 DELIMITERS = ",;\t"
+LONGEST_ROW = 1_000_000  # characters: a whole file on one line would be millions of cells in memory at once
 # Numbers as a person writes them. With leading zeros or many digits they are codes and telephone numbers: those stay text.
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?", re.ASCII)
 BOOLEAN = re.compile(r"true|false", re.IGNORECASE)
@@ -86,8 +87,10 @@ def cells_of(path: Path, encoding: str, delimiter: str, *, strict: bool = True) 
     line = 1
     try:
         with path.open(encoding=encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=strict)
+            taken = [0]
+            reader = csv.reader(_lines(file, taken), delimiter=delimiter, strict=strict)
             for cells in reader:
+                taken[0] = 0
                 if any(cell.strip() for cell in cells) and not (line == 1 and _names_delimiter(cells)):
                     yield line, cells
                 line = reader.line_num + 1
@@ -95,6 +98,18 @@ def cells_of(path: Path, encoding: str, delimiter: str, *, strict: bool = True) 
         raise InvalidImport(f"Line {line} or one after it is not UTF-8.", field="file", remedy="Save it as CSV UTF-8.") from None
     except csv.Error as error:
         raise InvalidImport(f"Line {line} is no CSV: {error}.", field="file", remedy="Check its quotation marks.") from None
+
+
+def _lines(file: TextIO, taken: list[int]) -> Iterator[str]:
+    """The file's lines. `taken`: characters of the row that is being read, which a quotation mark may stretch over many lines."""
+    while line := file.readline(LONGEST_ROW + 1):
+        taken[0] += len(line)
+        if taken[0] > LONGEST_ROW:
+            raise InvalidImport(
+                f"A row is longer than {LONGEST_ROW:,} characters.", field="file",
+                remedy="Put each person on a line of their own, and check the quotation marks.",
+            )
+        yield line
 
 
 def _names_delimiter(cells: list[str]) -> bool:

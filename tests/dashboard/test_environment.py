@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from dashboard.environment import note_settings
+from dashboard.environment import note_settings, shown
 from tasks.config import Settings
 from tasks.extensions import db
 from tasks.models import AuditEntry, SeenSetting
@@ -57,3 +57,10 @@ def test_every_setting_is_looked_at(app: Flask) -> None:
 
     unseen = {f"CARILLON_{name.upper()}" for name in Settings.model_fields} - {row.name for row in db.session.query(SeenSetting)}
     assert unseen == {"CARILLON_ADMIN_EMAIL", "CARILLON_ADMIN_PASSWORD"}
+
+
+@pytest.mark.parametrize("password", ["first:second", "first@second", "first:sec@ond", ":first"])
+def test_of_a_password_with_any_sign_nothing_is_kept(app: Flask, password: str) -> None:
+    found = shown("smtp_url", make_settings(secret_key=SECRET, smtp_url=f"smtp://carillon:{password}@mail.example.org"))
+
+    assert found.startswith("smtp://carillon:…@mail.example.org (")

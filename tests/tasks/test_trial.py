@@ -7,6 +7,8 @@ from prometheus_client import REGISTRY
 from tasks import jobs
 from tasks.accept import Accepted
 from tasks.audience import segments
+from tasks.audience.erase import erase
+from tasks.audience.recipients import save
 from tasks.database import reading
 from tasks.errors import InvalidAudience, MissingVariable, RateLimited
 from tasks.explain import explain
@@ -164,3 +166,17 @@ def test_the_mark_stands_where_each_channel_shows_it_first() -> None:
     assert found["title"] == f"{MARK}Hi {{{{ recipient.name }}}}"
     assert (found["email_subject"], found["sms_text"]) == ("[Test] S", "[Test] Text")
     assert (marked(PARTS)["sms_text"], marked(PARTS)["email_subject"]) == ("[Test] You owe {{ amount }}", "")
+
+
+def test_who_is_erased_is_gone_from_the_test_sends_that_were_read_as_them(any_app: Flask, asha: Operator) -> None:
+    template, rina = factories.template("t"), save({"id": "7", "name": "Rina"}).id
+    send_to_self(trial(template), asha, "as rina")
+    send_to_self(trial(template, read_as={"id": "8", "name": "Sita", "attributes": {}}), asha, "as sita")
+    db.session.rollback()
+
+    erase(rina)
+
+    db.session.expire_all()
+    first, second = factories.notifications()
+    assert (first.own_title, first.own_message, first.recipient_fields) == ("", "", None)
+    assert second.own_title == "[Test] Hi Sita"

@@ -128,7 +128,8 @@ class Templates(VersionPages):
     @at("/check/", methods=("POST",))
     def check_view(self) -> ResponseReturnValue:
         """What the texts of a draft ask for and what is wrong with them, as JSON, while somebody types."""
-        given = request.get_json()
+        body = request.get_json()
+        given = body if isinstance(body, dict) else {}
         parts = {name: str(given.get(name) or "") for name in PARTS}
         return jsonify(asdict(templates.look(parts, str(given.get("email_format") or "html"))))
 

@@ -1,5 +1,7 @@
 """CSV files as they come from spreadsheets: imported in batches, with every bad row reported and none of it written."""
 
+import tracemalloc
+
 import pytest
 from sqlalchemy import func, select
 
@@ -139,3 +141,15 @@ def test_a_file_that_is_not_there_is_named(app, tmp_path):
 def test_an_empty_table_reports_once(app, load):
     report, errors = load("id,name\n")
     assert (report.read, report.total, report.saved, errors) == (0, 0, 0, [])
+
+
+@pytest.mark.parametrize("row", [b"1," + b"ab," * 400_000, b'1,"\n' + b'","\n' * 300_000], ids=["one line", "one row of many lines"])
+def test_a_row_as_long_as_a_file_is_not_taken_into_memory(app, load, row):
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidImport, match="longer than"):
+            load(b"id,name\n" + row)
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+    assert known() == 0

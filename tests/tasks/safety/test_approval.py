@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from tasks import broadcasts, control, jobs, templates
 from tasks.ask_again import ask_again
 from tasks.database import writing
-from tasks.errors import InactiveTemplate, InvalidOption, NotAllowed, WrongCount, WrongState
+from tasks.errors import IdempotencyRunning, InactiveTemplate, InvalidOption, NotAllowed, WrongCount, WrongState
 from tasks.expand import expand
 from tasks.extensions import db
 from tasks.forecast.refusals import PlanMoved
@@ -277,3 +277,11 @@ def test_it_is_off_unless_set_and_a_said_number_of_people_must_be_true(people, s
         send(confirm_count=5)
     assert (raised.value.field, raised.value.extra) == ("confirm_count", {"count": 6})
     assert db.session.query(Broadcast).count() == 1
+
+
+def test_a_repeat_whose_first_call_was_refused_in_between_does_not_slip_past(people, monkeypatch):
+    monkeypatch.setattr(broadcasts.idempotency, "look", lambda connection, options: object())  # there a moment ago, gone by now
+
+    with pytest.raises(IdempotencyRunning):
+        send(idempotency_key="k", idempotency_scope="s", body_hash="b")
+    assert db.session.query(Broadcast).count() == 0
