@@ -143,7 +143,7 @@ def test_an_empty_table_reports_once(app, load):
     assert (report.read, report.total, report.saved, errors) == (0, 0, 0, [])
 
 
-@pytest.mark.parametrize("row", [b"1," + b"ab," * 400_000, b'1,"\n' + b'","\n' * 300_000], ids=["one line", "one row of many lines"])
+@pytest.mark.parametrize("row", [b"1," + b"ab," * 400_000, b'1,"\n' + b'","\n' * 300_000], ids=["one line", "many lines"])
 def test_a_row_as_long_as_a_file_is_not_taken_into_memory(app, load, row):
     tracemalloc.start()
     try:
