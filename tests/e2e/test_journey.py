@@ -20,9 +20,12 @@ LOOK_ON = """window.__far = new Set();
 @pytest.mark.long
 def test_a_broadcast_goes_its_whole_way(two: tuple[Any, Any], skip_the_seconds: Callable[[], None]) -> None:
     sender, approver = two
+    approver.goto("/admin/")
+    assert approver.get_by_role("heading", name="Broadcasts under way").count() == 0
     compose(sender)
     look_at_the_dry_run(sender)
     ask_for_approval(sender)
+    notice(approver)
     approve(approver, sender.url)
     for page in two:
         page.evaluate(LOOK_ON)
@@ -70,6 +73,13 @@ def ask_for_approval(page: Any) -> None:
     page.get_by_role("button", name="Ask for approval").click()
     page.get_by_text("Waits for a second person", exact=True).wait_for()
     assert page.get_by_role("button", name="Approve").count() == 0
+
+
+def notice(page: Any) -> None:
+    """Whoever comes back to the start page that stayed open sees there what waits, without loading it again."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.get_by_role("heading", name="Broadcasts under way").wait_for()
+    assert page.get_by_role("link", name="Hi … #1").is_visible()
 
 
 def approve(page: Any, address: str) -> None:
