@@ -8,13 +8,14 @@ from typing import Any
 from flask import Flask, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import escape
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from dashboard import auth
 from tasks.errors import CarillonError, RateLimited
+from tasks.extensions import db
 from tasks.rendering.limits import PARTS
 
 RETRY_AFTER = 5  # seconds, when the database is locked or gone
@@ -49,6 +50,8 @@ def init_problems(app: Flask) -> None:
     app.register_error_handler(CarillonError, _named)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(StaleDataError, _changed_meanwhile)
+    for unfit in (DataError, OverflowError):  # the latter is what SQLite's driver says of a number that is too large
+        app.register_error_handler(unfit, _unfit)
     for error in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(error, _database)
 
@@ -96,6 +99,14 @@ def _changed_meanwhile(_error: StaleDataError) -> ResponseReturnValue:
     """Of two who changed the same row one deleted it. Nothing of this request was kept."""
     detail = "Somebody else deleted or changed it at this very moment."
     return _answer(409, "changed_meanwhile", detail, remedy="Look at it again before you change it.")
+
+
+def _unfit(error: DataError | OverflowError) -> ResponseReturnValue:
+    """No column of the database takes it, so no row has it: a NUL in a text, a number of twenty digits. Nothing was kept."""
+    db.session.rollback()
+    log.warning("the database does not take a value of this request: %s", type(getattr(error, "orig", error)).__name__)
+    detail = "Something in it cannot be stored: a NUL character, or a number that is too large."
+    return _answer(400, "unfit", detail, remedy="Correct it.")
 
 
 def _database(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from tasks.audience import traces
+from tasks.audience import traces, waiting_files
 from tasks.database import reading, writing
 from tasks.errors import UnknownRecipient
 from tasks.models import (
@@ -34,7 +34,7 @@ def erase(recipient_pk: int, *, actor: str | None = None) -> None:
     tombstone = f"deleted:{recipient_pk}"
     words = _known(recipient_pk)
     left = traces.find(words, tombstone)  # every table is read once: before anybody has to wait for the lock
-    shown = _shown_to_operators(words.external_id)
+    shown, files = _shown_to_operators(words.external_id), waiting_files.naming(words.secrets)
     own = select(Notification.pk).where(Notification.recipient_id == recipient_pk)
     mine = Delivery.notification_id.in_(own)
     with writing() as connection:
@@ -47,6 +47,7 @@ def erase(recipient_pk: int, *, actor: str | None = None) -> None:
         if not found:
             raise _unknown()
         traces.remove(connection, left)
+        waiting_files.drop(connection, files)
         if actor is not None:
             entry = {"actor": actor, "action": "erase", "object_type": "recipient", "object_id": str(recipient_pk)}
             connection.execute(insert(AuditEntry).values(**entry, at=utcnow(), changes={}))

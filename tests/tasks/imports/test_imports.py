@@ -5,7 +5,8 @@ import io
 import pytest
 from sqlalchemy import select, update
 
-from tasks.audience.recipients import find
+from tasks.audience.erase import erase
+from tasks.audience.recipients import find, save
 from tasks.database import writing
 from tasks.errors import InvalidImport, WrongState
 from tasks.extensions import db
@@ -223,3 +224,17 @@ def test_a_fault_of_ours_ends_it_instead_of_being_tried_for_ever(app, monkeypatc
     monkeypatch.setattr(run, "table", broken)
     row = check(keep("id\n1\n"))
     assert (row.state, run.due()) == ("failed", [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_a_file_that_names_somebody_who_is_erased_goes_with_them(any_app, encoding, monkeypatch):
+    monkeypatch.setattr(uploads, "PIECE", 7)  # bytes: the name lies across two pieces
+    pk = save({"id": "asha-1", "name": "Édith Größe"}).id
+    db.session.rollback()
+    named = keep("id,name\nasha-1,Édith Größe\n", encoding=encoding)
+    other = keep("id,name\nbina-1,Bina\n")
+
+    erase(pk)
+
+    assert (row_of(named).state, "erased" in row_of(named).detail) == ("failed", True)
+    assert {part.import_id for part in db.session.scalars(select(ImportPart))} == {other}
