@@ -56,10 +56,12 @@ class Compose(Page):
 
     @at("/people/")
     def people(self) -> ResponseReturnValue:
-        """Exactly the people of a plan, as CSV."""
+        """Exactly the people of a plan, as CSV. That somebody took them is in the audit."""
         plan = db.session.scalar(select(SendPlan.id).where(SendPlan.hash == request.args.get("plan", "")))
         if plan is None:
             raise UnknownPlan("No dry run has found this, or it was long ago.", field="plan", remedy="Look at it again.")
+        audit.record("export", "plan", plan, {"rows": [None, "people"]})
+        db.session.commit()
         return csv_export.answer("people.csv", ("id", "name"), named(plan))
 
     @at("/review/", methods=("POST",))

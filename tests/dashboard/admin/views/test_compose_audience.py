@@ -67,6 +67,7 @@ def test_exactly_these_people_can_be_downloaded(sender: Browser) -> None:
     lines = answer.text.lstrip("\ufeff").splitlines()
     assert lines == ["id,name", "0,Person 0", "1,Person 1", "2,Person 2", "'=cmd(),'+Formula"]
     assert sender.get("/admin/compose/people/", plan="nothing").status_code == 404
+    assert [row.object_type for row in db.session.query(AuditEntry).filter_by(action="export")] == ["plan"]
 
 
 def test_what_moved_before_the_press_is_shown_and_the_new_look_can_be_sent(sender: Browser) -> None:
