@@ -68,7 +68,7 @@ export class Builder {
     turned.addEventListener("change", () => { if (turned.checked) node.not = true; else delete node.not; this.touch(); });
     const head = el("div", { className: "rules__head" },
       labelled(depth === 1 ? "People who match" : "Who match", join, this.name("join"), "rules__join"),
-      el("label", { className: "check rules__not" }, turned, el("span", { textContent: "turned round: those who do not" })));
+      el("label", { className: "check rules__not" }, turned, el("span", { textContent: "the opposite: people who do not match" })));
     const list = el("ul", { className: "rules__list" }, ...node.rules.map((rule, index) => {
       const here = `${path}/rules/${index}`;
       const parts = index ? [el("span", { className: "rules__word", textContent: word })] : [];
