@@ -9,6 +9,7 @@ from random import Random
 
 from flask import Flask
 from sqlalchemy import insert, select
+from sqlalchemy.exc import OperationalError
 
 from dashboard import create_app
 from tasks import channels, control, jobs, queue
@@ -132,8 +133,11 @@ class Run:
 
     def progress(self) -> float:
         """From 0 (nothing done) to 1 (every row written, every message accepted)."""
-        with reading() as connection:
-            written = connection.scalar(select(Broadcast.expanded_count).where(Broadcast.pk == self.pk)) or 0
+        try:
+            with reading() as connection:
+                written = connection.scalar(select(Broadcast.expanded_count).where(Broadcast.pk == self.pk)) or 0
+        except OperationalError:  # the database is away, or came back this very second: nothing is known of it yet
+            return 0.0
         return (written + sum(map(self.accepted, self.outside))) / (self.people * (1 + len(self.outside)))
 
     def accepted(self, channel: str = "email") -> int:

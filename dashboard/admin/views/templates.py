@@ -128,8 +128,7 @@ class Templates(VersionPages):
     @at("/check/", methods=("POST",))
     def check_view(self) -> ResponseReturnValue:
         """What the texts of a draft ask for and what is wrong with them, as JSON, while somebody types."""
-        body = request.get_json()
-        given = body if isinstance(body, dict) else {}
+        given = request.get_json()
         parts = {name: str(given.get(name) or "") for name in PARTS}
         return jsonify(asdict(templates.look(parts, str(given.get("email_format") or "html"))))
 
