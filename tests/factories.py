@@ -1,11 +1,14 @@
 """Rows that tests start from, made through the product's own code where it has any."""
 
+import pytest
 from sqlalchemy import Table, insert, select
 
 from tasks import templates
 from tasks.extensions import db
 from tasks.models import Delivery, Device, Notification, Recipient, Rule, Template
 
+# Databases of `any_app` where several processes share one: that SQLite bears them too is a question for the long run.
+MOSTLY_POSTGRES = [pytest.param("postgres", marks=pytest.mark.postgres), pytest.param("sqlite", marks=pytest.mark.long)]
 FRESH = "UPDATE installation SET figures_at = NULL, figures_done = NULL"
 SERIAL = {table.name for table in db.metadata.sorted_tables if table.autoincrement_column is not None}
 

@@ -43,7 +43,7 @@ def test_workers_are_killed_while_the_broadcast_is_paused_and_the_provider_misbe
     def misbehaving(run):
         return outages.provider_moody(run, slow=0.005, drop=0.01, refuse=0.03, kills=2)
 
-    check(at_scale, tmp_path, 200, misbehaving, outside=("email", "sms"))
+    check(at_scale, tmp_path, 100, misbehaving, outside=("email", "sms"))
 
 
 @pytest.mark.timeout(300)

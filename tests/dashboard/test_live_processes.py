@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from dashboard import keys
+from tests import factories
 from tests.peers.inbox_rows import messages, person
 from tests.peers.live_server import free_port, gunicorn, served
 from tests.peers.npm_client import OLD, NodeEar
@@ -57,6 +58,7 @@ def send_elsewhere(settings, recipient, title):
 
 
 one_database = pytest.mark.parametrize("any_app", ["sqlite"], indirect=True)
+mostly_postgres = pytest.mark.parametrize("any_app", factories.MOSTLY_POSTGRES, indirect=True)
 
 
 @pytest.fixture
@@ -70,7 +72,9 @@ def shared(any_app, redis_url):
 
 
 @pytest.mark.redis
-@pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"], ["polling"]])
+@pytest.mark.parametrize(
+    "transports", [["websocket"], ["polling", "websocket"], pytest.param(["polling"], marks=pytest.mark.long)]
+)
 @one_database
 def test_npms_client_hears_a_worker_through_redis(any_app, shared, bearer, ears, transports):
     maya = person()
@@ -90,6 +94,7 @@ def test_npms_client_hears_a_worker_through_redis(any_app, shared, bearer, ears,
 
 
 @pytest.mark.redis
+@mostly_postgres
 def test_on_gevent(any_app, shared, bearer, ears):
     maya = person()
     with gunicorn(shared, "-k", "gevent", "--worker-connections", "1000") as url:
@@ -103,6 +108,7 @@ def test_on_gevent(any_app, shared, bearer, ears):
 
 
 @pytest.mark.redis
+@mostly_postgres
 def test_two_web_processes_are_one_inbox(any_app, shared, bearer, ears):
     maya = person()
     with gunicorn(shared) as first, gunicorn(shared) as second:

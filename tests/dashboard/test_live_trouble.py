@@ -11,6 +11,7 @@ from dashboard import keys, tokens
 from tasks import inbox, live, public_id
 from tasks.database import reading
 from tasks.extensions import db
+from tests import factories
 from tests.peers.inbox_rows import person, write_messages
 from tests.peers.live_server import served
 from tests.peers.socket_client import Ear
@@ -72,6 +73,7 @@ def write(app, people, number, over):
             time.sleep(chance.random() * 0.03)
 
 
+@pytest.mark.parametrize("any_app", factories.MOSTLY_POSTGRES, indirect=True)
 @pytest.mark.timeout(120)
 def test_every_app_ends_with_exactly_what_is_in_the_database(any_app):
     print("seed", SEED)

@@ -64,6 +64,7 @@ def test_a_template_is_written_and_a_mistake_is_shown_beside_its_field(open_page
     assert page.locator("[data-variables] .chip", has_text="city").is_visible()
 
 
+@pytest.mark.long
 def test_a_broadcast_is_composed_looked_at_sent_and_watched(open_page: Open) -> None:
     page = open_page()
     page.goto("/admin/compose/")

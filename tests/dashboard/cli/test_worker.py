@@ -48,7 +48,7 @@ def workers(home: Path) -> list[int]:
     return [pid for (pid,) in rows(home, "SELECT pid FROM processes WHERE kind = 'worker' AND ended_at IS NULL ORDER BY id")]
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_it_delivers_what_is_queued_and_ends_when_asked(carillon: Carillon, demo: Path, signum: signal.Signals) -> None:
     (sent,) = json.loads(carillon("send", "otp_sms", "--to", "demo-3", "--async", "--json", "otp=1").stdout)
     assert sent["status"] == "queued"
