@@ -21,6 +21,7 @@
   // The wish is kept in the profile, so that the server writes it into the page and nothing flashes.
   const button = document.querySelector("[data-theme-toggle]");
   const themes = ["auto", "light", "dark"];
+  let saving = Promise.resolve();
   const current = () => root.dataset.theme ?? "auto";
   const say = () => {
     const words = `Colours: ${{ auto: "as the system", light: "light", dark: "dark" }[current()]}`;
@@ -33,7 +34,8 @@
     document.cookie = `theme=${next}; path=/; max-age=${next === "auto" ? 0 : 31536000}; samesite=lax`; // for the page before one signs in
     const token = document.querySelector("meta[name='csrf-token']")?.content;
     const body = new URLSearchParams({ theme: next === "auto" ? "" : next });
-    fetch(button.dataset.themeToggle, { method: "POST", body, headers: { "X-CSRFToken": token } }).catch(() => {});
+    const keep = { method: "POST", body, headers: { "X-CSRFToken": token }, keepalive: true };
+    saving = saving.then(() => fetch(button.dataset.themeToggle, keep)).catch(() => {}); // in turn: the last wish is the one kept
     say();
   });
   say();
