@@ -15,7 +15,7 @@ from tasks.config import settings
 from tasks.errors import CarillonError, InactiveTemplate
 from tasks.extensions import db
 from tasks.forecast.terms import price_of
-from tasks.models import Broadcast, Recipient, Rule, Template
+from tasks.models import Broadcast, Recipient, Rule, Template, TemplateVersion
 from tasks.models.types import utcnow
 from tasks.models.words import CANCELLED, CHANNELS, IN_APP
 from tasks.options import SendOptions
@@ -57,7 +57,7 @@ def check(draft: Draft) -> bool:
         if not template.is_active:
             raise InactiveTemplate("This template is off.", field="template", remedy="Switch it on, or choose another one.")
         _check_times(draft.options(), template)
-        compiled(template.current_version).rehearse(draft.data(), PARTS)  # type: ignore[arg-type]
+        compiled(draft.checked_version()).rehearse(draft.data(), PARTS)
     except CarillonError as error:
         draft.mark(error)
     return not draft.errors
@@ -77,7 +77,7 @@ def shown(draft: Draft) -> dict[str, Any] | None:
     return {
         "message": template, "data": data, "label": found.row["audience_label"], "count": count, "found": found,
         "lines": _lines(found, count or 0), "options": options, "cost": price_of(found.texts.segments),
-        "twins": _twins(template, found.row["audience"], data), **_sample(template, data, found),
+        "twins": _twins(template, found.row["audience"], data), **_sample(draft.checked_version(), data, found),
     }
 
 
@@ -113,7 +113,7 @@ def _check_times(options: SendOptions, template: Template) -> None:
     timetable.refuse(timetable.columns(options, lasts, now), now)
 
 
-def _sample(template: Template, data: dict[str, Any], found: Prospect) -> dict[str, Any]:
+def _sample(version: TemplateVersion, data: dict[str, Any], found: Prospect) -> dict[str, Any]:
     """The message as the first of the audience gets it; why not, where it fails for them."""
     person = None
     if found.some:
@@ -121,7 +121,7 @@ def _sample(template: Template, data: dict[str, Any], found: Prospect) -> dict[s
     if person is None:
         return {"sample": None, "preview": None, "failure": ""}
     try:
-        preview = templates.preview(template.current_version, data, _fields(person))  # type: ignore[arg-type]
+        preview = templates.preview(version, data, _fields(person))
     except CarillonError as error:
         return {"sample": person, "preview": None, "failure": str(error)}
     return {"sample": person, "preview": preview, "failure": ""}

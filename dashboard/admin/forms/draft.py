@@ -15,7 +15,7 @@ from tasks.audience import segments, source
 from tasks.errors import CarillonError, InvalidAudience, InvalidOption, UnknownTemplate
 from tasks.extensions import db
 from tasks.forecast.asked import Variable, asked
-from tasks.models import Template
+from tasks.models import Template, TemplateVersion
 from tasks.models.types import utcnow
 from tasks.models.words import OUTSIDE_CHANNELS
 from tasks.options import MAX_EXPIRY, SendOptions
@@ -152,10 +152,14 @@ class Draft:
 
     def checked_template(self) -> Template:
         """The template. Raises UnknownTemplate where none is chosen."""
+        return self.checked_version().template
+
+    def checked_version(self) -> TemplateVersion:
+        """The version of it that is in force. Raises UnknownTemplate where no template is chosen."""
         found = self.template
         if found is None or found.current_version is None:
             raise UnknownTemplate("No template is chosen.", field="template", remedy="Choose what to send.")
-        return found
+        return found.current_version
 
     def mark(self, error: CarillonError) -> None:
         """Keep an error beside the field that it names."""
