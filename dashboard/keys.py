@@ -32,6 +32,7 @@ from tasks.rights import Rights
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 SHAPE = re.compile(r"crl_([0-9A-Za-z]{8})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+PREFIX = re.compile(r"[0-9A-Za-z]{8}")
 LIVE, TEST = "live", "test"  # kinds
 OWN_LIMITS = ("templates", "channels", "rate_per_minute")
 MOST_A_MINUTE = 1_000_000
@@ -123,7 +124,9 @@ def find_key(plaintext: str) -> ApiKey | None:
 
 
 def find_by_prefix(prefix: str) -> ApiKey | None:
-    """The key with this prefix (a token's `kid`), if it still vouches for tokens: detached, or None."""
+    """The key with this prefix (a token's `kid`, so anything), if it still vouches for tokens: detached, or None."""
+    if not PREFIX.fullmatch(prefix):  # nor is every text one that a database takes
+        return None
     now = utcnow()
     with reading() as connection:
         row = connection.execute(_BY_PREFIX, {"prefix": prefix, "now": now, "faded": now - TOKENS_LAST}).mappings().first()

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
+from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkExtension, InvalidChunkSize, NoMoreData
 from markupsafe import escape
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -14,7 +15,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from dashboard import auth
-from tasks.errors import CarillonError, RateLimited
+from tasks.errors import CarillonError, InvalidParameter, RateLimited
 from tasks.extensions import db
 from tasks.rendering.limits import PARTS
 
@@ -39,7 +40,8 @@ DETAILS = {
 }
 # Fields that are no part of a body.
 ELSEWHERE = frozenset({
-    "Authorization", "Content-Type", "Idempotency-Key", "id", "prefix", "state", "cursor", "limit", "before", "archived", *PARTS
+    "Authorization", "Content-Type", "Idempotency-Key", "webhook-timestamp", "webhook-signature", "id", "call_id", "prefix",
+    "state", "cursor", "limit", "before", *PARTS,
 })
 
 log = logging.getLogger(__name__)
@@ -50,8 +52,10 @@ def init_problems(app: Flask) -> None:
     app.register_error_handler(CarillonError, _named)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(StaleDataError, _changed_meanwhile)
-    for unfit in (DataError, OverflowError):  # the latter is what SQLite's driver says of a number that is too large
+    for unfit in (DataError, OverflowError, UnicodeEncodeError):  # the last two are SQLite's driver's own
         app.register_error_handler(unfit, _unfit)
+    for broken in (NoMoreData, InvalidChunkSize, InvalidChunkExtension, ChunkMissingTerminator):
+        app.register_error_handler(broken, _cut_short)
     for error in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(error, _database)
 
@@ -76,7 +80,7 @@ def wants_page() -> bool:
 def _named(error: CarillonError) -> ResponseReturnValue:
     if error.status >= 500:
         log.error("%s: %s", error.code, error)
-    field = _pointer(error.field)
+    field = error.field if isinstance(error, InvalidParameter) else _pointer(error.field)
     answer = _answer(error.status, error.code, error.detail, field=field, remedy=error.remedy, extra=error.extra)
     if isinstance(error, RateLimited):
         answer.headers["Retry-After"] = str(error.seconds)
@@ -101,7 +105,13 @@ def _changed_meanwhile(_error: StaleDataError) -> ResponseReturnValue:
     return _answer(409, "changed_meanwhile", detail, remedy="Look at it again before you change it.")
 
 
-def _unfit(error: DataError | OverflowError) -> ResponseReturnValue:
+def _cut_short(_error: Exception) -> ResponseReturnValue:
+    """The server could not read the body to its end: its chunks are not as HTTP has them, or the caller hung up."""
+    remedy = "Send it again, with its length or in sound chunks."
+    return _answer(400, "bad_request", "The body did not arrive whole.", remedy=remedy)
+
+
+def _unfit(error: DataError | OverflowError | UnicodeEncodeError) -> ResponseReturnValue:
     """No column of the database takes it, so no row has it: a NUL in a text, a number of twenty digits. Nothing was kept."""
     db.session.rollback()
     log.warning("the database does not take a value of this request: %s", type(getattr(error, "orig", error)).__name__)

@@ -90,6 +90,7 @@ def _claims(token: str, secret: str) -> tuple[str, float]:
         found: dict[str, Any] = jwt.decode(
             token, secret, algorithms=[ALGORITHM], audience=AUDIENCE, leeway=SKEW, options={"require": ["exp", "sub", "aud"]}
         )
+        found["sub"].encode()  # half a surrogate pair is a ValueError here, and in no database
         return found["sub"], float(found["exp"])
     except jwt.ExpiredSignatureError:
         raise _expired() from None

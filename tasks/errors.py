@@ -186,7 +186,8 @@ class InvalidToken(CarillonError):
     status = 401
 
     def __init__(self, reason: str, detail: str, *, remedy: str = "") -> None:
-        super().__init__(detail, field="token", remedy=remedy, reason=reason)
+        fresh = remedy or "Use a new one: POST /recipients/<id>/token/ gives it to your service."
+        super().__init__(detail, field="token", remedy=fresh, reason=reason)
         self.reason = reason
 
 
@@ -234,3 +235,9 @@ class InvalidBody(CarillonError):
 
     code = "invalid_body"
     status = 422
+
+
+class InvalidParameter(InvalidBody):
+    """A header, or a part of the address, is not as it should be: `field` is its name."""
+
+    code = "invalid_parameter"

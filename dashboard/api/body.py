@@ -2,6 +2,7 @@
 
 import json
 import math
+from codecs import BOM_UTF8
 from typing import Any, NoReturn
 
 from flask import Request
@@ -13,6 +14,9 @@ DEEPEST = 20  # levels of lists and objects
 NO_JSON = "Send one JSON object with the header `Content-Type: application/json`."
 
 FLATTER = "Send flatter data."
+AS_TEXT = "Send it as text."
+ENCODED = "Encode the body as UTF-8, without a byte order mark, and send it uncompressed."
+WHOLE_TEXT = "Leave such characters out, or send them in Base64."
 
 
 class WrongMediaType(InvalidBody):
@@ -52,13 +56,15 @@ def read_object(source: bytes) -> dict[str, Any]:
     except InvalidBody:
         raise
     except json.JSONDecodeError as error:
-        raise _invalid(f"The body is not JSON: {error.msg}, line {error.lineno}, column {error.colno}.") from None
+        where = f"{error.msg}, line {error.lineno}, column {error.colno}"
+        remedy = ENCODED if source.startswith(BOM_UTF8) else NO_JSON
+        raise _invalid(f"The body is not JSON: {where}.", remedy=remedy) from None
     except UnicodeDecodeError:
-        raise _invalid("The body is not UTF-8.") from None
+        raise _invalid("The body is not UTF-8.", remedy=ENCODED) from None
     except RecursionError:
         raise _invalid(f"The body is nested more than {DEEPEST} levels deep.", remedy=FLATTER) from None
     except ValueError:  # Python refuses whole numbers of more than 4,300 digits
-        raise _invalid("A number of the body is too long.") from None
+        raise _invalid("A number of the body is too long.", remedy=AS_TEXT) from None
     if not isinstance(found, dict):
         raise _invalid("The body is not a JSON object.")
     _check(found)
@@ -77,14 +83,14 @@ def _check(document: dict[str, Any]) -> None:
         value, path = rest.pop()
         if isinstance(value, str):
             if not _storable(value):
-                raise _invalid("The text holds a NUL or half a surrogate pair.", pointer(*path))
+                raise _invalid("The text holds a NUL or half a surrogate pair.", pointer(*path), WHOLE_TEXT)
         elif isinstance(value, dict | list):
             if len(path) >= DEEPEST:
                 raise _invalid(f"The body is nested more than {DEEPEST} levels deep.", pointer(*path), FLATTER)
             pairs = value.items() if isinstance(value, dict) else enumerate(value)
             for key, item in pairs:
                 if isinstance(key, str) and not _storable(key):
-                    raise _invalid("A name holds a NUL or half a surrogate pair.", pointer(*path))
+                    raise _invalid("A name holds a NUL or half a surrogate pair.", pointer(*path), WHOLE_TEXT)
                 rest.append((item, (*path, key)))
 
 
@@ -104,12 +110,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise _invalid(f"The number {text[:30]} is too large.")
+        raise _invalid(f"The number {text[:30]} is too large.", remedy=AS_TEXT)
     return number
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _invalid(f"{name} is not JSON.")
+    raise _invalid(f"{name} is not JSON.", remedy="Send null, or text.")
 
 
 def _invalid(detail: str, field: str = "", remedy: str = NO_JSON) -> InvalidBody:

@@ -40,14 +40,14 @@ def _to_audience(value: object) -> object:
 
 
 ExternalId = Annotated[
-    str, BeforeValidator(_to_id), StringConstraints(min_length=1, max_length=LONGEST_ID),
+    str, StringConstraints(min_length=1, max_length=LONGEST_ID), BeforeValidator(_to_id),
     WithJsonSchema({
         "anyOf": [{"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": PRINTABLE}, {"type": "integer"}],
         "description": "Your own id of the person.", "examples": ["42"],
     }),
 ]
 PathId = Annotated[
-    str, BeforeValidator(_to_id), StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=PRINTABLE),
+    str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=PRINTABLE), BeforeValidator(_to_id),
     Field(description="Your own id of the person."),
 ]
 Phone = Annotated[

@@ -11,7 +11,7 @@ from dashboard import tokens
 from dashboard.api.recipients import known
 from dashboard.api.repeats import once, once_in_secret
 from dashboard.api.resource import WITH_BODY, Answer, refusals, resource
-from dashboard.api.schemas import Body, RecipientPath, SendHeaders
+from dashboard.api.schemas import Body, Query, RecipientPath, SendHeaders
 from dashboard.auth import api_key, inbox_access
 from tasks import inbox, live
 from tasks.errors import InvalidOption, NotAllowed
@@ -21,7 +21,7 @@ Id = Annotated[Any, WithJsonSchema({"type": "string", "format": "uuid"})]  # che
 api = resource("inbox", "What a person sees in the app. For a key with the scope inbox, or the person's own token.")
 
 
-class InboxQuery(BaseModel):
+class InboxQuery(Query):
     """Which page."""
 
     before: UUID | None = Field(None, description="The `next` of the last page: only older messages.")

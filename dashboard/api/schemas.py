@@ -4,9 +4,11 @@ from functools import cache
 from typing import Annotated, Any, Self
 from uuid import UUID
 
+from flask import request
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, model_validator
 
 from dashboard.api.fields import Audience, Channel, ExternalId, PathId, Phone, SendAt, Token
+from tasks.errors import InvalidParameter
 from tasks.options import MAX_CANARY, MAX_CANARY_WAIT, MAX_UNDO
 
 MOST_RECIPIENTS = 1_000
@@ -166,6 +168,23 @@ def _schema_of(model: type[Parameters], args: tuple[Any, ...], kwargs: tuple[tup
     return super(Parameters, model).model_json_schema(*args, **dict(kwargs))
 
 
+class Query(Parameters):
+    """What stands behind the `?`. A name that is none of them is refused: whoever misspells `before` gets page one for ever."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_all(cls, value: Any) -> Any:
+        unknown = next((name for name in request.args if name not in cls.model_fields), None)
+        if unknown is not None:
+            error = InvalidParameter(
+                f"{unknown[:60]!r} is no parameter of this address.", field=unknown[:60],
+                remedy=f"It takes {', '.join(cls.model_fields)}.",
+            )
+            error.code = "unknown_field"
+            raise error
+        return value
+
+
 class SendHeaders(Parameters):
     """Headers of a POST that sends."""
 
@@ -181,7 +200,7 @@ class RecipientPath(Parameters):
     id: PathId
 
 
-class ExportQuery(Parameters):
+class ExportQuery(Query):
     """Which form of the export."""
 
     anonymous: bool = Field(False, description="People as seals that only this installation opens, and no provider's references.")

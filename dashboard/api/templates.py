@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from dashboard.api.resource import Answer, refusals, resource
-from dashboard.api.schemas import Parameters
+from dashboard.api.schemas import Parameters, Query
 from dashboard.auth import api_key
 from tasks.drafts import variables
 from tasks.errors import CarillonError, UnknownTemplate
@@ -21,7 +21,7 @@ LATEST = 50  # versions in an answer
 PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 
-class TemplatesQuery(Parameters):
+class TemplatesQuery(Query):
     """A page of the list."""
 
     after: str = Field("", max_length=200, pattern=PLAIN, description="The `next` of the page before.")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient
+from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, NoMoreData
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
@@ -107,6 +108,20 @@ def test_a_row_that_somebody_else_deleted_is_a_conflict(app: Flask) -> None:
     answer = raising(app, StaleDataError("UPDATE expected to update 1 row(s); 0 were matched.")).get("/trouble/")
 
     assert (answer.status_code, answer.json["code"]) == (409, "changed_meanwhile")
+
+
+@pytest.mark.parametrize("error", [NoMoreData(), InvalidChunkSize(b"ZZ"), ChunkMissingTerminator(b"x")])
+def test_a_body_that_breaks_off_is_the_callers_doing(app: Flask, error: Exception) -> None:
+    answer = raising(app, error).post("/trouble/")
+
+    assert (answer.status_code, answer.json["code"]) == (400, "bad_request")
+    assert answer.json["remedy"]
+
+
+def test_text_that_no_database_takes_is_no_error_of_ours(app: Flask) -> None:
+    answer = raising(app, UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")).get("/trouble/")
+
+    assert (answer.status_code, answer.json["code"]) == (400, "unfit")
 
 
 def test_a_call_that_still_runs_says_when_to_come_back(app: Flask) -> None:

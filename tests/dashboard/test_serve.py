@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -58,6 +60,17 @@ def test_it_serves_pages_and_api_at_the_address_it_names(program: Program, key: 
     assert requests.get(program.url() + "/readyz", timeout=30).json() == {"status": "ready", "database": "ok", "queue": "ok"}
     assert requests.get(program.url() + "/login/", timeout=30).status_code == 200
     assert answer(program.url(), key, "/notify/00000000-0000-0000-0000-000000000000/").status_code == 404
+
+
+def test_a_body_in_broken_chunks_is_refused(program: Program, key: str) -> None:
+    where = urlsplit(program.url())
+    head = f"POST /notify/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+
+    with socket.create_connection((where.hostname, where.port), timeout=30) as wire:
+        wire.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n0\r\n\r\n".encode())
+        answered = wire.recv(4_096)
+
+    assert answered.startswith(b"HTTP/1.1 400")
 
 
 def test_the_printed_password_opens_the_dashboard(program: Program) -> None:

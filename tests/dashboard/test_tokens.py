@@ -32,6 +32,7 @@ def reason(token):
     with pytest.raises(InvalidToken) as caught:
         tokens.verify(token)
     assert caught.value.detail
+    assert caught.value.remedy
     return caught.value.reason
 
 
@@ -93,6 +94,20 @@ def sign(head, payload, secret):
 ])
 def test_what_is_no_token(key, token, why):
     assert reason(token) == why
+
+
+@pytest.mark.parametrize("kid", ["\ud800", "a\x00b", "x" * 500])
+def test_a_token_may_name_anything_as_its_key(key, kid):
+    head = base64.urlsafe_b64encode(json.dumps({"alg": "HS256", "kid": kid}).encode()).rstrip(b"=").decode()
+
+    assert reason(sign(head, claims(), keys.signing_secret(key))) == "unknown_key"
+
+
+@pytest.mark.parametrize("changes", [{"sub": "\ud800"}, {"exp": 10**400}])
+def test_claims_that_no_database_and_no_clock_takes(key, changes):
+    head = tokens.issue(key, "42")[0].split(".")[0]
+
+    assert reason(sign(head, claims(**changes), keys.signing_secret(key))) == "malformed"
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, {"scopes": ["send"]}])

@@ -134,6 +134,15 @@ def test_a_wrong_page_names_its_parameter(client, bearer, query):
     assert (answer.status_code, answer.json["field"]) == (422, query.split("=")[0])
 
 
+def test_a_misspelt_parameter_is_no_page_one(client, bearer):
+    messages([person()])
+
+    answer = client.get("/inbox/42/?cursor=abc", headers=bearer())
+
+    assert (answer.status_code, answer.json["code"], answer.json["field"]) == (422, "unknown_field", "cursor")
+    assert "before" in answer.json["remedy"]
+
+
 def test_a_person_reads_their_own_inbox_and_no_other(client, own):
     messages([person("42")])
     person("43")

@@ -1,5 +1,6 @@
 """POST /notify/ and what became of it: the contract's field names, every refusal by name, and nothing half accepted."""
 
+import gzip
 import threading
 import uuid
 from collections.abc import Callable
@@ -156,6 +157,23 @@ def test_what_is_no_json_is_told_so(service: FlaskClient, body: bytes, kind: str
 
     assert (answer.status_code, answer.json["code"]) == (status, code)
     assert answer.json["remedy"]
+
+
+@pytest.mark.parametrize(("body", "remedy"), [
+    (b'{"data": "\xff"}', "UTF-8"),
+    (b'\xef\xbb\xbf{"template_name": "x"}', "byte order mark"),
+    (gzip.compress(b'{"template_name": "x"}'), "uncompressed"),
+    (b'{"data": {"a": "\\u0000"}}', "Leave such characters out"),
+    (b'{"data": {"a": 1e999}}', "as text"),
+    (b'{"data": {"a": ' + b"9" * 5_000 + b"}}", "as text"),
+    (b'{"data": {"a": NaN}}', "null"),
+    (b'{"template_name": "x", "recipient": {"id": ""}}', "at least 1 character"),
+    (b'{"template_name": "x", "recipient": {"id": "' + b"x" * 201 + b'"}}', "at most 200 characters"),
+    (b'{"template_name": "x", "recipient": {"id": "1"}, "priority": 10}', "at most 9"),
+    (b'{"template_name": "x", "recipient": {"id": "1"}, "expires_in": 0}', "more than 0"),
+])
+def test_the_remedy_fits_the_mistake(service: FlaskClient, body: bytes, remedy: str) -> None:
+    assert remedy in service.post("/notify/", data=body, content_type="application/json").json["remedy"]
 
 
 def test_the_nest_of_twenty_levels_is_the_deepest(service: FlaskClient) -> None:

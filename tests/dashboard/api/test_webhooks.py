@@ -140,5 +140,14 @@ def test_what_is_not_signed_now_by_the_secret_is_refused(app, email, wrong):
     assert state_of(email) == ("sent", "")
 
 
+@pytest.mark.parametrize("moment", ["9" * 5_000, "٣", "-1", "1e3"])
+def test_a_moment_that_is_none_is_refused(app, moment):
+    headers = {**signing.headers([SECRET], "evt_1", 1, b"{}"), "webhook-timestamp": moment}
+
+    answer = app.test_client().post("/receipts/", data=b"{}", headers=headers, content_type="application/json")
+
+    assert (answer.status_code, answer.json["field"]) == (401, "webhook-timestamp")
+
+
 def test_without_a_signature_or_a_secret_nobody_gets_in(app):
     assert app.test_client().post("/receipts/", json={"receipts": []}).status_code == 401
