@@ -1,14 +1,14 @@
 """Pause, resume, cancel, undo: compare-and-set on a broadcast's state: of two who press one acts and the other is told."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, insert, or_, select, update
 
-from tasks import outbox, timetable
-from tasks.database import writing
-from tasks.errors import UnknownBroadcast, WrongState
+from tasks import outbox, plan, timetable
+from tasks.database import reading, writing
+from tasks.errors import NotAllowed, UnknownBroadcast, WrongState
 from tasks.extensions import db
 from tasks.ledger import counts
 from tasks.models import AuditEntry, Broadcast, BroadcastApproval, Delivery
@@ -27,6 +27,7 @@ from tasks.models.words import (
     SENDING,
     WITHDRAWN,
 )
+from tasks.rights import Rights
 
 PAGE = 5_000
 PAST = {
@@ -62,6 +63,24 @@ def cancel(pk: int, actor: str) -> Broadcast:
         pk, actor, "cancel", (*STOPPABLE, PAUSED, MISSED, AWAITING_APPROVAL), lambda _: {"state": CANCELLED},
         also=lambda connection: withdraw(connection, pk, actor),
     )
+
+
+def check_rights(rights: Rights, pk: int, channels: Collection[str] | None = None) -> None:
+    """Raise NotAllowed unless a key may move this broadcast, and ring `channels` of it; None: all that it rings from now on.
+
+    A key is held to its limits in whatever sets a broadcast going, not only where one is made.
+    """
+    row = db.session.get(Broadcast, pk)
+    if row is None:
+        raise UnknownBroadcast("There is no such broadcast.", field="id", remedy="Check the id.")
+    if rights.is_test and not row.is_test:
+        remedy = "Use a key that is no test key."
+        raise NotAllowed("A test key cannot move a real broadcast.", field="Authorization", remedy=remedy)
+    if channels is None and row.channels is None:
+        with reading() as connection:
+            channels = plan.load_version(connection, row.template_version_id).policy.channels
+    rings = row.channels if channels is None else channels
+    rights.check(row.template_version.template.slug, {*(rings or ())} & {*OUTSIDE_CHANNELS})
 
 
 def withdraw(connection: Connection, pk: int, actor: str) -> None:

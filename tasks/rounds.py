@@ -13,8 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from tasks import control, idempotency, jobs
 from tasks.database import reading, writing
-from tasks.errors import InvalidOption, NotAllowed, UnknownBroadcast, WrongState
-from tasks.extensions import db
+from tasks.errors import InvalidOption, UnknownBroadcast, WrongState
 from tasks.ledger import counts
 from tasks.leftover import Left, left_over
 from tasks.models import AuditEntry, Broadcast, BroadcastRound
@@ -25,7 +24,6 @@ from tasks.models.words import (
     COMPLETED,
     DELIVERED,
     FAILED,
-    OUTSIDE_CHANNELS,
     PAUSED,
     SENDING,
     SENT,
@@ -33,7 +31,6 @@ from tasks.models.words import (
 from tasks.options import SendOptions
 from tasks.plan import BROADCAST_EXPIRES_AFTER
 from tasks.reopen import AGAIN, IN_TROUBLE, Choice
-from tasks.rights import Rights
 from tasks.schedule import Window
 
 __all__ = ["EVERYTHING", "Choice", "Left", "Round", "choices", "finish", "history", "matching"]
@@ -101,7 +98,7 @@ def finish(broadcast_pk: int, chosen: Sequence[Choice], actor: str, *, options: 
         left = matching(left_over(connection, broadcast_pk, by_reason=_wants_reasons(chosen)), chosen)
         base = counts.closed(connection, broadcast_pk)
     if options.rights is not None:
-        _check_rights(options.rights, broadcast_pk, {one.channel for one in left}, is_test=broadcast.is_test)
+        control.check_rights(options.rights, broadcast_pk, {one.channel for one in left})
     count = sum(one.count for one in left)
     for one in left:  # what is tried again is forgiven: only new failures pause the broadcast by themselves
         base[one.channel][one.state] = base[one.channel].get(one.state, 0) - one.count
@@ -208,15 +205,6 @@ def _broadcast(connection: Connection, pk: int) -> AnyRow:
 
 def _by_number(pk: int, number: int) -> Round:
     return next(one for one in history(pk) if one.number == number)
-
-
-def _check_rights(rights: Rights, pk: int, channels: set[str], *, is_test: bool) -> None:
-    if rights.is_test and not is_test:
-        raise NotAllowed(
-            "A test key cannot send a real broadcast again.", field="Authorization", remedy="Use a key that is no test key."
-        )
-    row = db.session.get_one(Broadcast, pk)
-    rights.check(row.template_version.template.slug, channels & {*OUTSIDE_CHANNELS})
 
 
 def _check(chosen: Sequence[Choice]) -> None:

@@ -11,7 +11,7 @@ from dashboard.api.explanations import BroadcastRehearsed
 from dashboard.api.repeats import once, sends
 from dashboard.api.resource import WITH_BODY, Answer, as_answer, refusals, resource
 from dashboard.api.schemas import BroadcastBody, PublicPath, SendHeaders
-from dashboard.api.sending import options_of
+from dashboard.api.sending import key_rights, options_of
 from dashboard.auth import api_key
 from tasks import control, public_id
 from tasks.audience import segments
@@ -80,7 +80,7 @@ def show(path: PublicPath) -> Answer:
 @once
 def pause(header: SendHeaders, path: PublicPath) -> Answer:
     """Stop it for now. What a provider has in hand goes out, and nothing after it."""
-    return _control(path.id, control.pause, lambda state: state == PAUSED)
+    return _control(path.id, control.pause, (), lambda state: state == PAUSED)
 
 
 @api.post("/broadcasts/<uuid:id>/resume/", responses=CONTROL)
@@ -88,7 +88,7 @@ def pause(header: SendHeaders, path: PublicPath) -> Answer:
 @once
 def resume(header: SendHeaders, path: PublicPath) -> Answer:
     """Let a paused broadcast go on where it stopped, or send a missed one now."""
-    return _control(path.id, control.resume, lambda state: state not in {PAUSED, MISSED, CANCELLED})
+    return _control(path.id, control.resume, None, lambda state: state not in {PAUSED, MISSED, CANCELLED})
 
 
 @api.post("/broadcasts/<uuid:id>/cancel/", responses=CONTROL)
@@ -96,14 +96,20 @@ def resume(header: SendHeaders, path: PublicPath) -> Answer:
 @once
 def cancel(header: SendHeaders, path: PublicPath) -> Answer:
     """Stop it for good: what has not been handed over is marked cancelled."""
-    return _control(path.id, control.cancel, lambda state: state == CANCELLED)
+    return _control(path.id, control.cancel, (), lambda state: state == CANCELLED)
 
 
-def _control(broadcast_id: UUID, act: Callable[[int, str], Broadcast], done: Callable[[str], bool]) -> Answer:
-    """Act on a broadcast. `done` says of a state that this was done: by a call that was killed before it could answer."""
+def _control(
+    broadcast_id: UUID, act: Callable[[int, str], Broadcast], rings: tuple[str, ...] | None, done: Callable[[str], bool]
+) -> Answer:
+    """Act on a broadcast as far as the key may: `rings`, the channels this lets ring; None: whichever it has.
+
+    `done` says of a state that this was done: by a call that was killed before it could answer.
+    """
     pk = public_id.decode(public_id.BROADCAST, broadcast_id)
     if pk is None:
         raise _unknown()
+    control.check_rights(key_rights(), pk, rings)
     try:
         row = act(pk, audit.current_actor())
     except WrongState:

@@ -105,7 +105,7 @@ def index() -> Answer:
 def create(body: KeyBody) -> Answer:
     """Make a key with no more rights than the calling one. The answer is the only place that ever shows it."""
     limits = _no_more_than(g.api_key, body)
-    row, plaintext = keys.create_key(body.name, body.scopes, audit.current_actor(), body.expires_at, limits)
+    row, plaintext = keys.create_key(body.name, body.scopes, audit.current_actor(), _end(g.api_key, body), limits)
     return as_answer({**_shown(row), "key": plaintext}, 201)
 
 
@@ -138,7 +138,7 @@ def _within_reach(prefix: str) -> ApiKey:
         )
     _no_more_than(own, KeyBody.model_construct(
         name=row.name, scopes=row.scopes, kind=row.kind, templates=row.templates, channels=row.channels,
-        rate_per_minute=row.rate_per_minute,
+        rate_per_minute=row.rate_per_minute, expires_at=row.expires_at,
     ))
     return row
 
@@ -161,6 +161,9 @@ def _no_more_than(own: ApiKey, asked: KeyBody) -> keys.Limits:
         more.append("kind live")
     if own.rate_per_minute and asked.rate_per_minute and asked.rate_per_minute > own.rate_per_minute:
         more.append(f"{asked.rate_per_minute} requests a minute")
+    ends = _end(own, asked)
+    if own.expires_at is not None and (ends is None or ends > own.expires_at):
+        more.append("a later end")
     if more:
         raise NotAllowed(
             f"The key {own.prefix} cannot give what it does not have: {', '.join(more)}.", field="Authorization",
@@ -172,6 +175,10 @@ def _no_more_than(own: ApiKey, asked: KeyBody) -> keys.Limits:
         test=kind == keys.TEST, templates=None if templates is None else tuple(templates),
         channels=None if channels is None else tuple(channels), rate_per_minute=asked.rate_per_minute or own.rate_per_minute,
     )
+
+
+def _end(own: ApiKey, asked: KeyBody) -> datetime | None:
+    return asked.expires_at if "expires_at" in asked.model_fields_set else own.expires_at
 
 
 def _shown(row: ApiKey) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Keys over the API, what they are held to, and how much they may ask."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from dashboard import create_app, keys
 from tasks.extensions import db
 from tasks.models import IdempotencyKey, Notification
+from tasks.models.types import utcnow
 from tasks.models.words import SCOPES
 from tests import factories
 from tests.dashboard.api.conftest import MAYA, PAYMENT, client_with, seed
@@ -75,6 +77,22 @@ def test_nobody_gives_more_than_they_have(app: Flask, body: dict[str, Any], stat
     assert service.post("/keys/AAAAAAAA/revoke/").status_code == 404
 
 
+def test_a_key_that_ends_gives_none_that_lives_longer(app: Flask) -> None:
+    seed()
+    end = utcnow() + timedelta(hours=1)
+    own, plaintext = keys.create_key("till tonight", ["keys", "send"], "ann", expires_at=end)
+    service, body = carrying(app, plaintext), {"name": "x", "scopes": ["send"]}
+    forever, _ = keys.create_key("for ever", ["send"], "ann")
+
+    assert datetime.fromisoformat(service.post("/keys/", json=body).json["expires_at"]) == end
+    for later in (None, (end + timedelta(hours=1)).isoformat()):
+        refused = service.post("/keys/", json={**body, "expires_at": later})
+        assert (refused.status_code, "a later end" in refused.json["detail"]) == (403, True)
+    assert service.post("/keys/", json={**body, "expires_at": (end - timedelta(minutes=1)).isoformat()}).status_code == 201
+    assert service.post(f"/keys/{forever.prefix}/rotate/", json={}).status_code == 403
+    assert service.post(f"/keys/{own.prefix}/rotate/", json={}).status_code == 201, "and goes on as it did"
+
+
 def test_a_key_is_held_to_its_templates_and_channels(app: Flask) -> None:
     seed()
     client = limited(app, templates=("payment_success",), channels=("email", "sms"))
@@ -94,6 +112,36 @@ def test_a_key_is_held_to_its_templates_and_channels(app: Flask) -> None:
     assert [wrong[2].json["field"], wrong[2].json["missing"]] == ["/channel", ["push"]]
     assert db.session.scalars(select(Notification)).all() == []
     assert client.post("/notify/", json={**PAYMENT, "recipient": MAYA, "channel": "sms"}).status_code == 202
+
+
+def test_a_key_is_held_to_them_in_what_others_started_too(any_app: Flask) -> None:
+    seed()
+    service = client_with(any_app, *SCOPES)
+    payment = {**PAYMENT, "audience": "all"}
+    paid, noticed = (
+        service.post("/notify/broadcast/", json=body).json["broadcast_id"]
+        for body in (payment, {"template_name": "maintenance_notice", "data": {"date": "x"}, "audience": "all"})
+    )
+    client = limited(any_app, templates=("payment_success",), channels=("email", "sms"))
+
+    def press(who: FlaskClient, which: str, action: str) -> int:
+        return who.post(f"/broadcasts/{which}/{action}/").status_code
+
+    assert [press(client, noticed, action) for action in ("pause", "resume", "cancel")] == [403, 403, 403]
+    assert press(client, paid, "pause") == 200, "stopping rings nothing"
+    refused = client.post(f"/broadcasts/{paid}/resume/")
+    assert (refused.status_code, refused.json["missing"]) == (403, ["push"])
+    assert press(service, paid, "resume") == 200
+
+
+def test_a_test_key_moves_no_real_broadcast(any_app: Flask) -> None:
+    seed()
+    service, test = client_with(any_app, *SCOPES), limited(any_app, test=True)
+    body = {**PAYMENT, "audience": "all"}
+    real, tried = (who.post("/notify/broadcast/", json=body).json["broadcast_id"] for who in (service, test))
+
+    assert {test.post(f"/broadcasts/{real}/{action}/").status_code for action in ("pause", "resume", "cancel")} == {403}
+    assert [test.post(f"/broadcasts/{tried}/{action}/").status_code for action in ("pause", "resume", "cancel")] == [200] * 3
 
 
 def test_a_key_may_ask_so_often(any_app: Flask) -> None:
