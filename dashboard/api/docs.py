@@ -7,6 +7,7 @@ from flask import Blueprint, current_app, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from flask_openapi3.openapi import OpenAPI
 
+from dashboard.api.samples import add_samples
 from dashboard.auth import public
 
 SWAGGER = str(resources.files("flask_openapi3_swagger") / "templates" / "swagger")
@@ -22,12 +23,13 @@ def document() -> ResponseReturnValue:
 
 
 def _honest(document: dict[str, Any]) -> dict[str, Any]:
-    """Without the library's own 422, which it adds to each route that names none: ours are problems, and all are named."""
+    """With samples, and without the 422 that the library adds to each route that names none: ours are problems, and all named."""
     document["components"]["schemas"].pop("ValidationErrorModel", None)
     for operations in document["paths"].values():
         for operation in operations.values():
             if "application/json" in operation["responses"].get("422", {}).get("content", {}):
                 del operation["responses"]["422"]
+    add_samples(document)
     return document
 
 

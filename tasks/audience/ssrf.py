@@ -21,7 +21,8 @@ Zone = Literal["public", "private", "loopback", "never"]
 
 # No blanks, controls, quotes or backslashes. ASCII matters: without it, ignoring case lets a long s pass for an s.
 URL = re.compile(r"https?://[\x21\x23-\x5b\x5d\x5f\x61-\x7a\x7e]+", re.IGNORECASE | re.ASCII)
-HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.ASCII)
+LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+HOST = re.compile(rf"(?=.{{1,253}}\Z)(?![_]){LABEL}(\.{LABEL})*", re.ASCII)  # the resolver raises for labels no name can have
 OWN_SUFFIXES = (".internal", ".local", ".lan", ".home.arpa", ".localdomain")
 MAX_URL = 2_000
 PORTS = {"http": 80, "https": 443}

@@ -15,7 +15,6 @@ from sqlalchemy import and_, or_, select, update
 from urllib3.exceptions import HTTPError
 
 from tasks.audience.pinned import pinned_session
-from tasks.audience.ssrf import UnsafeUrl
 from tasks.database import reading, writing
 from tasks.extensions import db
 from tasks.models import Webhook, WebhookCall
@@ -123,7 +122,7 @@ def _call(row: WebhookCall) -> Call:
 def _place(url: str) -> Any:
     try:
         return addresses.place(url)
-    except (UnsafeUrl, OSError) as error:
+    except (ValueError, OSError) as error:  # one that cannot be called must not hold up the others
         return error
 
 

@@ -17,12 +17,12 @@ from tests.dashboard.api.conftest import client_with
 BODY = {"template_name": "payment_success", "data": {"amount": 1, "gateway": "eSewa"}, "audience": "all", "channel": "email"}
 
 
-def completed(service: FlaskClient) -> str:
-    """A broadcast to four: one sent, one failed, one in doubt, one without an address."""
+def completed(service: FlaskClient, audience: Any = "all") -> str:
+    """A broadcast to four, all there are or these `audience`: one sent, one failed, one in doubt, one without an address."""
     for number in range(4):
         person = {} if number == 3 else {"email": f"u{number}@example.test"}
         assert service.put(f"/recipients/{number}/", json=person).status_code == 200
-    made = service.post("/notify/broadcast/", json=BODY).json["broadcast_id"]
+    made = service.post("/notify/broadcast/", json={**BODY, "audience": audience}).json["broadcast_id"]
     pk = db.session.scalars(select(Broadcast.pk)).one()
     go(pk)
     ends = (("failed", "gave_up"), ("unknown", "in_doubt"))

@@ -48,6 +48,7 @@ MALFORMED = [
     "https://shop.example.com:0/", "https://shop.example.com:99999/", "https://shop.example.com:x/", "https://sh%6fp.example.com/",
     "https://shop.example.com./", "https://\u017fhop.example.com/", "https://\uff11\uff12\uff17.0.0.1/", "https://[::1", "https://[fe80::1%25eth0]/",
     "https://[v1.x]/", "https://-x.example.com/", "https://a,b/", "https://shop.example.com/" + "x" * 2000, "https://a\x00b/",
+    "https://a..b/", "https://.a/", f"https://{'a' * 64}.example.com/", f"https://{'a.' * 127}com/",
 ]
 
 

@@ -176,6 +176,19 @@ def test_nobody_listens_and_the_reason_is_short(any_app):
     assert len(calls()[0].answer) < 120
 
 
+def test_one_that_no_resolver_takes_holds_up_no_other(receiver, webhook):
+    odd, _ = addresses.create(f"{receiver.url}/odd", [], "test")
+    odd.url = "https://a..b/"  # as an earlier release may have kept it
+    db.session.commit()
+    for one in (odd, webhook):
+        addresses.send_test(one.id)
+
+    call_all()
+
+    assert [call.state for call in calls()] == ["retrying", "sent"]
+    assert "cannot be called" in calls()[0].answer
+
+
 def test_who_died_while_calling_is_relieved(receiver, webhook):
     addresses.send_test(webhook.id)
     with writing() as connection:
