@@ -162,7 +162,7 @@ def test_what_is_no_json_is_told_so(service: FlaskClient, body: bytes, kind: str
 @pytest.mark.parametrize(("body", "remedy"), [
     (b'{"data": "\xff"}', "UTF-8"),
     (b'\xef\xbb\xbf{"template_name": "x"}', "byte order mark"),
-    (gzip.compress(b'{"template_name": "x"}'), "uncompressed"),
+    (gzip.compress(b'{"template_name": "x"}', mtime=0), "uncompressed"),
     (b'{"data": {"a": "\\u0000"}}', "Leave such characters out"),
     (b'{"data": {"a": 1e999}}', "as text"),
     (b'{"data": {"a": ' + b"9" * 5_000 + b"}}", "as text"),
