@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -18,7 +18,8 @@ from tasks.config import settings
 from tasks.database import reading
 from tasks.errors import CarillonError, InvalidOption, InvalidToken
 from tasks.extensions import socketio
-from tasks.inbox import Cursor
+from tasks.gathering import gathered
+from tasks.inbox import Change, Cursor
 from tasks.ledger.processes import current_process_id
 from tasks.live import Listener, Stream
 
@@ -43,8 +44,7 @@ def init_sockets(app: Flask) -> None:
 def connect(auth: Any = None) -> None:
     """Let a person in: check the token, join the person's own room, note the presence. The first `sync` follows by itself."""
     try:
-        with _stream().door:
-            _admit(auth if isinstance(auth, Mapping) else {})
+        _admit(auth if isinstance(auth, Mapping) else {})
     except InvalidToken as error:
         raise _refusal(error.reason, str(error)) from None
     except (CarillonError, SQLAlchemyError):
@@ -57,13 +57,18 @@ def _admit(auth: Mapping[str, Any]) -> None:
     if len(stream.crowd) >= settings().max_sockets:
         raise _refusal("full", "This server has no room for another connection just now. Try again later.")
     claims = tokens.verify(auth.get("token"))
-    with reading() as connection:
-        person = inbox.owner(connection, claims.subject)
+    person = gathered(_owners, claims.subject)
     if person is None:
         raise _refusal("unknown_person", "Nobody is known by the id in the token, or they are switched off.")
     if stream.crowd.connections(person) >= MOST_PER_PERSON:
         raise _refusal("too_many", f"This person has {MOST_PER_PERSON} connections already. Close one first.")
     _enter(stream, person, claims, auth.get("since"))
+
+
+def _owners(names: Sequence[str]) -> Sequence[int | None]:
+    with reading() as connection:
+        known = inbox.owners(connection, set(names))
+    return [known.get(name) for name in names]
 
 
 def _enter(stream: Stream, person: int, claims: Claims, since: object) -> None:
@@ -148,8 +153,11 @@ def ack(listener: Listener, data: Mapping[str, Any]) -> dict[str, Any]:
 def sync(listener: Listener, data: Mapping[str, Any]) -> dict[str, Any]:
     """{since}: the next page of what was missed, where the last `sync` said that there is more. It comes as a `sync`."""
     since = _cursor(data.get("since"), "/since")
+    stream = _stream()
     with listener.lock, reading() as connection:
-        _stream().emit(listener, "sync", listener.next_sync(connection, since))
+        stream.emit(listener, "sync", listener.next_sync(connection, since))
+    # The stream may have read an older count just before, and send it now: then the true one follows.
+    stream.wake(changes=[Change(listener.recipient_id, 0, inbox.REFRESH, ())])
     return {}
 
 

@@ -1,6 +1,7 @@
 """Subscriber tokens: what an app shows to open a person's inbox. A JWT (RFC 7519), signed with an API key's secret."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard import keys
+from tasks.audience.plain import storable
 from tasks.errors import InvalidToken
 from tasks.extensions import db
+from tasks.gathering import gathered
 from tasks.models import ApiKey
 
 AUDIENCE = "carillon-inbox"
@@ -49,7 +52,7 @@ def verify(token: object) -> Claims:
     if len(token) > LONGEST:
         raise InvalidToken("malformed", "This is too long to be a token.")
     key, subject, expires = _signed(token)
-    if not subject:
+    if not subject or not storable(subject):
         raise InvalidToken("malformed", "The token names nobody.", remedy="Put the person's id into `sub`.")
     if expires <= time.time():
         raise _expired()
@@ -65,7 +68,7 @@ def _signed(token: str) -> tuple[ApiKey, str, float]:
     except jwt.InvalidTokenError:
         raise InvalidToken("malformed", "This is not a token.") from None
     if prefix is not None:
-        key = keys.find_by_prefix(str(prefix))
+        key = gathered(_vouching, str(prefix))
         if key is None or SCOPE not in key.scopes:
             raise InvalidToken("unknown_key", f"No live key with the scope {SCOPE} has the prefix that the token names.")
         return key, *_claims(token, keys.signing_secret(key))
@@ -76,6 +79,11 @@ def _signed(token: str) -> tuple[ApiKey, str, float]:
             if error.reason != "bad_signature":
                 raise
     raise InvalidToken("bad_signature", "No key has signed this token.", remedy="Name the key's prefix in the header `kid`.")
+
+
+def _vouching(prefixes: Sequence[str]) -> list[ApiKey | None]:
+    known = keys.find_by_prefixes(set(prefixes))
+    return [known.get(prefix) for prefix in prefixes]
 
 
 def _keys() -> list[ApiKey]:

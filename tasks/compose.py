@@ -48,14 +48,14 @@ def message(
     to = tuple(target for target in targets(channel, person) if target.device_id is None or target.device_id not in skip_devices)
     return Message(
         delivery_id=delivery_pk,
-        reference=str(public_id.encode(public_id.DELIVERY, delivery_pk)),
+        reference=public_id.text(public_id.DELIVERY, delivery_pk),
         channel=channel,
         targets=to,
         title=rendered.email_subject if channel == EMAIL else rendered.title,
         text=text,
         html=rendered.email_html if channel == EMAIL else "",
         data=data,
-        notification_id=str(public_id.encode(public_id.NOTIFICATION, notification_pk)),
+        notification_id=public_id.text(public_id.NOTIFICATION, notification_pk),
         notification_type=notification_type,
         attempt=attempt,
         recipient_name=person.name,

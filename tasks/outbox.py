@@ -45,7 +45,7 @@ def broadcast(connection: Connection, pk: int, what: str, **more: object) -> Non
     event = f"broadcast.{what}"
     listening = _listening(connection, event)
     if listening:
-        _write(connection, listening, event, {"broadcast_id": str(public_id.encode(public_id.BROADCAST, pk)), **more})
+        _write(connection, listening, event, {"broadcast_id": public_id.text(public_id.BROADCAST, pk), **more})
 
 
 def test(connection: Connection, webhook_id: int) -> None:
@@ -82,9 +82,9 @@ def _described(connection: Connection, closed: Mapping[int, tuple[str, str]]) ->
     )
     return [
         {
-            "delivery_id": str(public_id.encode(public_id.DELIVERY, pk)),
-            "notification_id": str(public_id.encode(public_id.NOTIFICATION, notification)),
-            "broadcast_id": str(public_id.encode(public_id.BROADCAST, broadcast_pk)) if broadcast_pk is not None else None,
+            "delivery_id": public_id.text(public_id.DELIVERY, pk),
+            "notification_id": public_id.text(public_id.NOTIFICATION, notification),
+            "broadcast_id": public_id.text(public_id.BROADCAST, broadcast_pk) if broadcast_pk is not None else None,
             "recipient_id": person,
             "channel": channel,
             "status": closed[pk][0],

@@ -1,13 +1,12 @@
 """Who is online, across processes: one row for every live connection, which counts only while its process is alive."""
 
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TypeVar
 
-from flask import current_app
 from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, select
 
 from tasks.database import reading, upsert, writing
+from tasks.gathering import gathered
 from tasks.models import Connection, Notification, Process
 from tasks.models.types import db_clock
 
@@ -22,59 +21,26 @@ def _alive() -> ColumnElement[bool]:
     return exists().where(Process.id == Connection.process_id, Process.ended_at.is_(None), beating)
 
 
-class _Together(Generic[T]):
-    """Writes what several threads bring at the same moment in one transaction: after a restart, thousands come within seconds.
-
-    Whoever has the turn writes for all that wait; each returns when its own is committed, or raises what went wrong.
-    """
-
-    def __init__(self, work: Callable[[Sequence[T]], None]) -> None:
-        self._work = work
-        self._guard, self._turn = threading.Lock(), threading.Lock()
-        self._waiting: list[tuple[T, list[Exception | None]]] = []
-
-    def write(self, value: T) -> None:
-        end: list[Exception | None] = []
-        with self._guard:
-            self._waiting.append((value, end))
-        with self._turn:
-            if not end:
-                self._write_all()
-        if end[0] is not None:
-            raise end[0]
-
-    def _write_all(self) -> None:
-        with self._guard:
-            mine, self._waiting = self._waiting, []
-        error: Exception | None = None
-        try:
-            self._work([value for value, _ in mine])
-        except Exception as raised:  # each of those who wait is told
-            error = raised
-        for _, end in mine:
-            end.append(error)
-
-
-def _insert(rows: Sequence[Mapping[str, object]]) -> None:
-    with writing() as connection:
-        connection.execute(insert(Connection).values(connected_at=db_clock()), list(rows))
-
-
-def _delete(sids: Sequence[str]) -> None:
-    with writing() as connection:
-        connection.execute(delete(Connection).where(Connection.sid.in_(sids)))
-
-
 def came(sid: str, recipient_id: int, process_id: int) -> None:
     """Note a connection of this process, before it reads what was missed: senders look here after their commit."""
-    together: _Together[Mapping[str, object]] = current_app.extensions.setdefault("carillon.coming", _Together(_insert))
-    together.write({"sid": sid, "recipient_id": recipient_id, "process_id": process_id})
+    gathered(_insert, {"sid": sid, "recipient_id": recipient_id, "process_id": process_id})
 
 
 def left(sid: str) -> None:
     """Forget a connection."""
-    together: _Together[str] = current_app.extensions.setdefault("carillon.leaving", _Together(_delete))
-    together.write(sid)
+    gathered(_delete, sid)
+
+
+def _insert(rows: Sequence[Mapping[str, object]]) -> Sequence[None]:
+    with writing() as connection:
+        connection.execute(insert(Connection).values(connected_at=db_clock()), list(rows))
+    return [None] * len(rows)
+
+
+def _delete(sids: Sequence[str]) -> Sequence[None]:
+    with writing() as connection:
+        connection.execute(delete(Connection).where(Connection.sid.in_(sids)))
+    return [None] * len(sids)
 
 
 def online(recipient_ids: Collection[int]) -> set[int]:

@@ -92,7 +92,7 @@ def _messages(connection: Connection, pk: int, after: int) -> list[tuple[int, di
 
 def _message(row: Any, deliveries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
-        "id": str(public_id.encode(public_id.NOTIFICATION, row.pk)), "template": row.slug, "version": row.number,
+        "id": public_id.text(public_id.NOTIFICATION, row.pk), "template": row.slug, "version": row.number,
         "type": row.notification_type, "title": row.shared_title if row.title is None else row.title,
         "message": row.shared_message if row.message is None else row.message,
         "variables": {**(row.shared_data or {}), **(row.data or {})}, "read_of_the_person": row.recipient_fields,

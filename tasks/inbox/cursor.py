@@ -13,7 +13,7 @@ visible to the third.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -31,8 +31,7 @@ _IN_FLIGHT = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(NamedTuple):
     """Every notification up to `floor` has been given or never will be; above it, those in `ahead`."""
 
     floor: int = 0
@@ -44,11 +43,13 @@ class Cursor:
 
     def after(self, pk: int, settled: int) -> "Cursor":
         """The place once row `pk`, the next in order, has been given too, under the horizon `settled`."""
+        if not self.ahead and self.floor < pk <= settled:
+            return Cursor(pk)  # nearly always
         return _place(max(self.floor, min(pk, settled)), (*self.ahead, pk))
 
     def at(self, settled: int) -> "Cursor":
         """The place once everything that was visible under the horizon `settled` has been given."""
-        return _place(max(self.floor, settled), self.ahead)
+        return _place(settled, self.ahead) if settled > self.floor else self
 
 
 def _place(floor: int, given: Iterable[int]) -> Cursor:
@@ -70,8 +71,10 @@ def horizon(connection: Connection) -> tuple[int, int]:
 
 def encode(cursor: Cursor) -> str:
     """The text that clients keep and bring back. Opaque: the numbers behind it would tell how much is sent in all."""
+    if not cursor.ahead:
+        return public_id.text(CURSOR, cursor.floor)
     ahead = sorted(cursor.ahead)[:AHEAD_LIMIT]
-    return ".".join([str(public_id.encode(CURSOR, cursor.floor)), *(str(pk - cursor.floor) for pk in ahead)])
+    return ".".join([public_id.text(CURSOR, cursor.floor), *(str(pk - cursor.floor) for pk in ahead)])
 
 
 def decode(written: object) -> Cursor | None:

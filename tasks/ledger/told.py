@@ -20,4 +20,4 @@ def tell(results: Sequence["Result"], tries: Sequence["Try"]) -> None:
     if log.isEnabledFor(logging.INFO):
         for result in results:
             words = {"channel": result.channel, "state": result.state, "reason": result.reason, "provider": result.provider}
-            log.info("delivery", extra={"delivery_id": str(public_id.encode(public_id.DELIVERY, result.delivery_id)), **words})
+            log.info("delivery", extra={"delivery_id": public_id.text(public_id.DELIVERY, result.delivery_id), **words})

@@ -56,11 +56,27 @@ class Crowd:
         """How many connections a person has here."""
         return len(self._people.get(recipient_id, ()))
 
-    def ready(self, recipient_ids: Collection[int]) -> dict[int, list[Listener]]:
-        """The listeners of these people that have had their first sync; people without one are left out."""
+    def ready(self, recipient_ids: Collection[int], *, for_changes: bool = False) -> dict[int, list[Listener]]:
+        """The listeners of these people that have had their first sync. The others are left out, and will know."""
+        ready = _ready_for_changes if for_changes else _ready_for_news
         with self._guard:
             found = {
-                person: [listener for listener in self._people.get(person, {}).values() if listener.place is not None]
+                person: [listener for listener in self._people.get(person, {}).values() if ready(listener)]
                 for person in recipient_ids
             }
         return {person: listeners for person, listeners in found.items() if listeners}
+
+
+# First the note, then the second look: who gives a listener its place looks for the note afterwards.
+
+
+def _ready_for_news(listener: Listener) -> bool:
+    if listener.place is None:
+        listener.missed_news = True
+    return listener.place is not None
+
+
+def _ready_for_changes(listener: Listener) -> bool:
+    if listener.place is None:
+        listener.missed_changes = True
+    return listener.place is not None

@@ -38,6 +38,8 @@ class Mirror:
         return found
 
     def _heard(self, change: Change) -> Change:
+        if not change.number:  # nothing was changed: it says how things stand, and is no part of the count
+            return change
         known = self._known.get(change.recipient_id)
         self._known[change.recipient_id] = max(change.number, known or 0)
         gap = known is not None and change.number > known + 1

@@ -10,25 +10,36 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from engineio.packet import Packet
 from socketio import Server
+
+from tasks.live.websocket import OneThreadWebSocket, frame
 
 WRITER = "Socket._websocket_handler.<locals>.writer"  # engine.io's own
 
 
 class Outgoing:
-    """The packets of one connection, in order. It stands for engine.io's queue, and for the task that empties it."""
+    """The packets of one connection, in order. It stands for engine.io's queue, and for the task that empties it.
 
-    def __init__(self, wire: Any, start: Callable[..., Any]) -> None:
+    What the system takes at once is written by who brings it: a greenlet costs more than all the rest of a message's way.
+    """
+
+    def __init__(self, wire: OneThreadWebSocket, start: Callable[..., Any]) -> None:
         self._wire, self._start = wire, start
-        self._packets: deque[Any] = deque()
+        self._waiting: deque[bytes | None] = deque()
         self._is_writing = self._has_ended = False
         self._at_rest: threading.Event | None = None  # gevent has patched it
 
-    def put(self, packet: Any) -> None:
+    def put(self, packet: Packet | None) -> None:
         """Write this packet after those before it; None: then close. After the end nothing is written any more."""
         if self._has_ended:
             return
-        self._packets.append(packet)
+        written = None if packet is None else frame(packet.encode())
+        if written is not None and not self._is_writing:
+            written = self._at_once(written)
+            if not written:
+                return
+        self._waiting.append(written)
         if not self._is_writing:
             self._is_writing = True
             self._start(self._write)
@@ -40,26 +51,33 @@ class Outgoing:
                 self._at_rest = threading.Event()
             self._at_rest.wait(timeout)
 
+    def _at_once(self, written: bytes) -> bytes:
+        """Write what goes without waiting. Returns the rest."""
+        try:
+            return written[self._wire.ws.write_at_once(written) :]
+        except Exception:  # the connection broke: who reads from it will notice, and say goodbye
+            self._end()
+            return b""
+
     def _write(self) -> None:
         try:
-            while self._packets and not self._has_ended:
-                packet = self._packets.popleft()
-                if packet is None:
-                    self._has_ended = True
+            while self._waiting and not self._has_ended:
+                written = self._waiting.popleft()
+                if written is None:
+                    self._end()
                 else:
-                    self._wire.send(packet.encode())
-        except Exception:  # the connection broke: who reads from it will notice, and say goodbye
-            self._has_ended = True
+                    self._wire.ws.write(written)
+        except Exception:  # as above
+            self._end()
         finally:
-            if self._has_ended:
-                self._packets.clear()
-                self._close()
             self._is_writing = False
             if self._at_rest is not None:
                 self._at_rest.set()
                 self._at_rest = None
 
-    def _close(self) -> None:
+    def _end(self) -> None:
+        self._has_ended = True
+        self._waiting.clear()
         with suppress(OSError):  # it may be closed already
             self._wire.close()
 

@@ -13,19 +13,20 @@ from typing import Any
 
 from flask import Flask
 from socketio import Server
-from sqlalchemy import Row
 
 from tasks import inbox, public_id
 from tasks.database import reading
+from tasks.gathering import gathered
 from tasks.inbox import Change
 from tasks.live.crowd import Crowd
-from tasks.live.listener import Listener
+from tasks.live.listener import Listener, first_syncs
 from tasks.live.mirror import Mirror
+from tasks.live.packets import event_packet
+from tasks.models.types import AnyRow
 
 TICK = 1.0  # seconds between two rounds when nobody wakes the thread
 SWEEP, CROWD_SWEEP, CROWD = 2.0, 10.0, 500  # seconds between two looks at everybody; above CROWD people the longer time
 PEOPLE = 500  # people asked about in one statement
-AT_ONCE = 8  # people let in at the same time: the others wait here, and not for a database connection that others need too
 ROWS = 1_000  # messages read in one statement
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,6 @@ class Stream:
 
     def __init__(self, app: Flask, server: Server) -> None:
         self.crowd = Crowd()
-        self.door = threading.BoundedSemaphore(AT_ONCE)
         self._app = app
         self._server = server
         self._guard = threading.Lock()
@@ -69,15 +69,17 @@ class Stream:
             self._server.manager.disconnect(sid, "/", ignore_queue=True)
             return
         try:
-            with self.door, self._app.app_context(), listener.lock:
-                with reading() as connection:
-                    sync = listener.first_sync(connection)
-                self.emit(listener, "sync", sync)
+            with self._app.app_context(), listener.lock:
+                self.emit(listener, "sync", gathered(_first_syncs, listener))
         except Exception:
             log.exception("the inbox cannot be read: a client has to connect again")
             self._server.eio.sockets[transport].close(wait=False)
             return
-        self.wake(look=[listener.recipient_id])  # a wake-up that came before the first sync passed the listener by
+        person = listener.recipient_id
+        self.wake(
+            look=[person] if listener.missed_news else (),
+            changes=[Change(person, 0, inbox.REFRESH, None)] if listener.missed_changes else (),
+        )
 
     def wake(self, *, look: Iterable[int] = (), changes: Iterable[Change] = ()) -> None:
         """People (their rows' ids) who may have something new, and what was done to messages. Only those here matter."""
@@ -109,8 +111,10 @@ class Stream:
             self._thread.join(5)
 
     def emit(self, listener: Listener, event: str, data: Mapping[str, Any]) -> None:
-        """Send one event on one connection of this process."""
-        self._server.emit(event, data, to=listener.sid, namespace="/", ignore_queue=True)
+        """Send one event on one connection of this process, past the rooms and queues that serve many."""
+        transport = self._server.manager.eio_sid_from_sid(listener.sid, "/")
+        if transport is not None:
+            self._server.eio.send_packet(transport, event_packet(event, data))
 
     def _run(self) -> None:
         while not self._stopping:
@@ -152,10 +156,10 @@ class Stream:
             settled, _ = inbox.horizon(connection)
             while True:
                 rows = inbox.arrived(connection, ready.keys(), after, limit=ROWS)
-                fresh = [row for row in rows if any(listener.lacks(row.pk) for listener in ready[row.recipient_id])]
-                counts = inbox.unread_many(connection, {row.recipient_id for row in fresh}) if fresh else {}
+                fresh = [row for row in rows if any(listener.lacks(row[0]) for listener in ready[row[1]])]
+                counts = inbox.unread_many(connection, {row[1] for row in fresh}) if fresh else {}
                 for row in fresh:
-                    self._hand_out(row, ready[row.recipient_id], counts[row.recipient_id], settled)
+                    self._hand_out(row, ready[row[1]], counts[row[1]], settled)
                 if len(rows) < ROWS:
                     break
                 after = rows[-1].pk
@@ -163,18 +167,19 @@ class Stream:
             with listener.lock:
                 listener.settle(settled)
 
-    def _hand_out(self, row: Row[Any], listeners: Sequence[Listener], unread: int, settled: int) -> None:
-        shown = inbox.item(row) | {"unread": unread}
-        del shown["is_read"]  # it is only just coming
+    def _hand_out(self, row: AnyRow, listeners: Sequence[Listener], unread: int, settled: int) -> None:
+        shown = inbox.arrival(row)
+        shown["unread"] = unread
         for listener in listeners:
             with listener.lock:
-                cursor = listener.take(row.pk, settled)
+                cursor = listener.take(row[0], settled)
                 if cursor is not None:
-                    self.emit(listener, "notification", shown | {"cursor": inbox.encode(cursor)})
+                    shown["cursor"] = inbox.encode(cursor)
+                    self.emit(listener, "notification", shown)
 
     def _give_changes(self, changes: Sequence[Change]) -> None:
         for some in _chunks({change.recipient_id for change in changes}):
-            ready = self.crowd.ready(some)
+            ready = self.crowd.ready(some, for_changes=True)
             if not ready:
                 continue
             with reading() as connection:
@@ -209,9 +214,14 @@ class Stream:
                 self._server.start_background_task(self._server.disconnect, listener.sid, ignore_queue=True)
 
 
+def _first_syncs(listeners: Sequence[Listener]) -> Sequence[dict[str, Any]]:
+    with reading() as connection:
+        return first_syncs(connection, listeners)
+
+
 def _shown(change: Change, unread: int) -> dict[str, Any]:
     """A change as clients see it. Without ids: more than can be named, so they look for themselves."""
-    ids = None if change.pks is None else [str(public_id.encode(public_id.NOTIFICATION, pk)) for pk in change.pks]
+    ids = None if change.pks is None else [public_id.text(public_id.NOTIFICATION, pk) for pk in change.pks]
     return {"action": change.action, "ids": ids, "unread": unread}
 
 

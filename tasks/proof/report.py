@@ -130,7 +130,7 @@ def _head(connection: Connection, broadcast_pk: int) -> _Head:
         raise UnknownBroadcast("There is no such broadcast.", field="id", remedy="Check the id.")
     audience = row["audience_count"] if row["expanded_at"] else None
     facts = {
-        "id": str(public_id.encode(public_id.BROADCAST, broadcast_pk)), "state": row["state"],
+        "id": public_id.text(public_id.BROADCAST, broadcast_pk), "state": row["state"],
         "template_name": row["slug"], "template_version": row["number"],
         "audience": row["audience"], "audience_label": row["audience_label"], "audience_definition": row["audience_definition"],
         "audience_count": row["audience_count"], "audience_complete": audience is not None,

@@ -75,7 +75,7 @@ def test_a_key_switched_off_or_expired_finds_nothing(any_app: Flask) -> None:
     late, late_key = keys.create_key("late", ["send"], "ann", expires_at=utcnow() + timedelta(hours=1))
     assert keys.find_key(off_key)
     assert keys.find_key(late_key)
-    assert keys.find_by_prefix(late.prefix)
+    assert keys.find_by_prefixes([late.prefix])
 
     off.is_active = False
     late.expires_at = utcnow() - timedelta(seconds=1)
@@ -83,8 +83,8 @@ def test_a_key_switched_off_or_expired_finds_nothing(any_app: Flask) -> None:
 
     assert keys.find_key(off_key) is None
     assert keys.find_key(late_key) is None
-    assert keys.find_by_prefix(off.prefix) is None
-    assert keys.find_by_prefix(late.prefix) is None
+    assert keys.find_by_prefixes([off.prefix]) == {}
+    assert keys.find_by_prefixes([late.prefix]) == {}
 
 
 def test_the_use_of_a_key_is_noted_at_most_once_a_minute(app: Flask) -> None:

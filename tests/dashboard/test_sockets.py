@@ -1,6 +1,7 @@
 """The live inbox with python-socketio's own client, over a real socket."""
 
 import json
+import socket
 import time
 import uuid
 
@@ -10,7 +11,7 @@ import socketio
 from sqlalchemy import select, update
 
 from dashboard import keys, rotation, sockets, tokens
-from tasks import inbox, live, presence
+from tasks import inbox, live, presence, public_id
 from tasks.database import reading, writing
 from tasks.ledger import counts
 from tasks.live import gate
@@ -357,6 +358,19 @@ def test_an_old_client_is_told_that_it_is_too_old(url):
 
 
 @one_database
+def test_compression_is_offered_and_not_agreed_to(url):
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 10) as wire:
+        wire.sendall(
+            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+        )
+        answer = wire.recv(4096).lower()
+    assert answer.startswith(b"http/1.1 101 ")
+    assert b"sec-websocket-extensions" not in answer
+
+
+@one_database
 def test_there_is_no_other_namespace(url, token):
     assert refusal(url, {"token": token()}, "/admin") == "Unable to connect"
 
@@ -368,6 +382,29 @@ def test_an_oversize_message_ends_the_connection(connect):
     ear.wait("sync")
     ear.client.emit("read", {"ids": ["x" * 200_000]})
     assert ear.closed.wait(10)
+
+
+def test_what_happens_while_the_first_sync_is_read_comes_after_it(connect, monkeypatch):
+    maya = person()
+    (first,) = messages([maya])
+    read = live.stream._first_syncs
+
+    def slowly(listeners):
+        syncs = read(listeners)
+        for listener in listeners:
+            listener.place, place = None, listener.place  # as it is until all of them have been read
+            live.announce(messages([maya], "meanwhile"))
+            live.changed(inbox.mark(maya, "read", [public_id.text(public_id.NOTIFICATION, first)]).change)
+            time.sleep(0.3)
+            listener.place = place
+        return syncs
+
+    monkeypatch.setattr(live.stream, "_first_syncs", slowly)
+    monkeypatch.setattr(live.stream, "SWEEP", 60.0)
+    ear = connect()
+    assert ear.wait("sync")[0]["unread"] == 1
+    assert ear.wait("notification")[0]["title"] == "meanwhile"
+    assert ear.wait("changed")[0] == {"action": "refresh", "ids": None, "unread": 1}
 
 
 def test_a_wake_up_that_was_lost_costs_two_seconds(connect):

@@ -80,5 +80,5 @@ def rows(broadcast_pk: int) -> Iterator[tuple[object, ...]]:
 def _line(row: AnyRow) -> tuple[object, ...]:
     return (
         row.external_id, row.name, channel_label(row.channel), state_label(row.state), row.reason, reason_words(row.reason),
-        row.detail, row.provider, row.attempt_count, row.closed_at, str(public_id.encode(public_id.DELIVERY, row.pk)),
+        row.detail, row.provider, row.attempt_count, row.closed_at, public_id.text(public_id.DELIVERY, row.pk),
     )

@@ -74,7 +74,7 @@ class TrialPage(Page):
             .where(Delivery.pk.in_(pks), Notification.is_trial)
         )
         return jsonify({
-            str(public_id.encode(public_id.DELIVERY, row.pk)): _state(row.state, row.reason, row.detail, row.provider)
+            public_id.text(public_id.DELIVERY, row.pk): _state(row.state, row.reason, row.detail, row.provider)
             for row in rows
         })
 

@@ -5,7 +5,7 @@ import pytest
 from tasks import inbox, public_id
 from tasks.database import reading
 from tasks.inbox import Cursor
-from tasks.live.listener import PAGE, Listener
+from tasks.live.listener import PAGE, Listener, first_syncs
 from tests.peers.inbox_rows import messages, person
 
 
@@ -25,7 +25,7 @@ def numbers(sync):
 def first(who, since=None):
     found = listener(who, since)
     with reading() as connection:
-        return found, found.first_sync(connection)
+        return found, first_syncs(connection, [found])[0]
 
 
 def further(found, since):

@@ -52,3 +52,12 @@ def test_news_after_a_gap_is_a_refresh():
     assert here.hear([first, third]) == [first, Change(7, 3, REFRESH, None)]
     late = Change(7, 2, "unread", (1,))
     assert here.hear([late]) == [late]
+
+
+def test_news_that_nothing_changed_makes_no_gap(any_app):
+    maya = person()
+    here = Mirror()
+    nothing = Change(maya, 0, "read", ())
+    assert here.hear([nothing]) == [nothing]
+    seventh = Change(maya, 7, "read", (1,))
+    assert here.hear([seventh]) == [seventh]
