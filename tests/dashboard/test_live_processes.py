@@ -147,7 +147,7 @@ def test_a_wrong_token_is_a_connect_error_with_its_reason(any_app, bearer, ears)
         ear = listen(ears, url, {"token": "nonsense"}, transports=["websocket"])
         said = ear.wait("connect_error")
         assert said["data"] == {"reason": "malformed"}
-        assert said["message"] == "This is not a token."
+        assert said["message"].startswith("This is not a token. Use a new one: ")
         ear.tell(connect={"token": token_for(url, bearer)})
         ear.wait("sync")
 
