@@ -13,8 +13,6 @@ import psycopg
 import pytest
 from flask import Flask
 from flask_migrate import upgrade
-from jinja2.bccache import Bucket, BytecodeCache
-from werkzeug.routing import Rule
 
 from dashboard import create_app
 from tasks import database
@@ -46,47 +44,6 @@ def _let_in() -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-class Compiled(BytecodeCache):
-    """Pages that are compiled once a test process, not once an app: each test has an app of its own."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Use what an earlier app compiled from the same text."""
-        if bucket.key in self.known:
-            bucket.bytecode_from_string(self.known[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it for the next app."""
-        self.known[bucket.key] = bucket.bytecode_to_string()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_pages() -> Iterator[None]:
-    """A third of the time of the dashboard's tests went into compiling the same templates again."""
-    before, Flask.jinja_options = Flask.jinja_options, {**Flask.jinja_options, "bytecode_cache": Compiled()}
-    yield
-    Flask.jinja_options = before
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_routes() -> Iterator[None]:
-    """Two thirds of making an app went into compiling the same routes again; what comes out depends on the rule alone."""
-    known: dict[object, Callable[..., tuple[str, str]]] = {}
-    compile_builder = Rule._compile_builder
-
-    def once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
-        if key not in known:
-            known[key] = compile_builder(rule, append_unknown)
-        return known[key]
-
-    Rule._compile_builder = once
-    yield
-    Rule._compile_builder = compile_builder
 
 
 @pytest.fixture(autouse=True)

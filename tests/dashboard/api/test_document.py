@@ -1,12 +1,20 @@
 """The OpenAPI document and the page that shows it."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from dashboard import auth
+from dashboard import auth, create_app
+
+
+@pytest.fixture
+def make_app() -> Callable[..., Flask]:
+    """The whole app: a page that a key opens would have to be documented too."""
+    return create_app
 
 
 def document(app: Flask) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import re
 import uuid
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from dashboard import keys, rotation, tokens
+from dashboard import create_app, keys, rotation, tokens
 from tasks.extensions import db
 from tasks.models import AuditEntry, IdempotencyKey, Notification, Webhook
 from tasks.models.words import SCOPES
@@ -38,6 +39,12 @@ OPEN = {("GET", path) for path in ("/", "/healthz", "/readyz", "/openapi.json", 
 BY_OTHER_MEANS = {("POST", "/receipts/"), ("POST", "/login/"), ("POST", "/logout/")}  # a signature, a password, a session
 PAST_THE_GUARD = {200, 204, 404, 422}  # answered by the view itself: there is no such thing, or the body lacks something
 PLACES = {"uuid": str(uuid.UUID(int=7)), "int": "7", "id": "nobody", "slug": "nothing", "prefix": "AAAAAAAA"}
+
+
+@pytest.fixture
+def make_app() -> Callable[..., Flask]:
+    """The whole app: not one address may be missing from the table."""
+    return create_app
 
 
 def address(rule: str) -> str:
