@@ -1,6 +1,7 @@
 """The Huey instance. It only says "look now": the truth of the work is in the deliveries (tasks.ledger)."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -9,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from huey import Huey
+from huey import Huey, storage
 from huey.registry import Message
 from huey.serializer import Serializer
 from huey.storage import BaseStorage, BlackHoleStorage, PriorityRedisStorage, SqliteStorage
 
 POLL = 0.05  # seconds between two looks into another process's SQLite queue
 BLOCK = 1.0  # seconds a worker waits for a wake-up before it asks whether to stop
+
+log = logging.getLogger(__name__)
 
 
 class JsonSerializer(Serializer):  # type: ignore[misc]  # Huey has no types
@@ -73,6 +76,48 @@ class WakingSqliteStorage(SqliteStorage):  # type: ignore[misc]  # Huey has no t
         return changed
 
 
+class QuietRedisStorage(PriorityRedisStorage):  # type: ignore[misc]  # Huey has no types
+    """Says once that Redis is away and once that it is back. Huey alone writes a traceback a second from each of its threads.
+
+    Meanwhile the ticks find what is due (tasks.worker). Not RedisStorage: that one refuses any message with a priority.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._guard = threading.Lock()
+        self._is_away = False
+        super().__init__(*args, **kwargs)
+
+    def dequeue(self) -> bytes | None:
+        try:
+            found: bytes | None = super().dequeue()
+            if self._is_away and found is None:
+                self.conn.ping()  # nothing in it, or only too slow to say so
+        except (storage.ConnectionError, storage.TimeoutError) as error:
+            self._note(str(error))
+            time.sleep(BLOCK)  # a blocking storage waits by itself
+            return None
+        self._note()
+        return found
+
+    def read_schedule(self, *args: Any) -> list[bytes]:
+        try:
+            found: list[bytes] = super().read_schedule(*args)
+        except (storage.ConnectionError, storage.TimeoutError) as error:
+            self._note(str(error))
+            return []
+        return found
+
+    def _note(self, why: str = "") -> None:
+        with self._guard:
+            if self._is_away == bool(why):
+                return
+            self._is_away = bool(why)
+        if why:
+            log.warning("the queue is away, what is due is looked for in the database meanwhile: %s", why)
+        else:
+            log.warning("the queue is back")
+
+
 huey = Huey("carillon", results=False, utc=True, serializer=JsonSerializer(), storage_class=BlackHoleStorage)
 _apps: list[Flask] = []
 
@@ -100,5 +145,4 @@ def _storage(url: str) -> BaseStorage:
         path = Path(url.removeprefix("sqlite:///"))
         path.parent.mkdir(parents=True, exist_ok=True)
         return WakingSqliteStorage("carillon", filename=str(path), timeout=10)
-    # Not RedisStorage: that one refuses any message with a priority.
-    return PriorityRedisStorage("carillon", url=url, read_timeout=1)
+    return QuietRedisStorage("carillon", url=url, read_timeout=1)

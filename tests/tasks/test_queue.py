@@ -1,12 +1,16 @@
 """The queue: JSON only, and awake at once."""
 
+import logging
 import pickle
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 
+from tasks import queue
 from tasks.queue import JsonSerializer, WakingSqliteStorage, huey, task
+from tests.chaos import stores
 
 ran = []
 
@@ -84,3 +88,23 @@ def test_several_messages_go_to_several_workers_once_each(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(found, key=int) == [str(number).encode() for number in range(50)]
+
+
+@pytest.mark.redis
+def test_a_redis_that_is_away_is_one_line_and_so_is_its_return(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(queue, "BLOCK", 0.01)
+    try:
+        with stores.Redis(tmp_path) as redis, caplog.at_level(logging.WARNING, "tasks.queue"):
+            store = queue.QuietRedisStorage("carillon", url=redis.url, read_timeout=1)
+            redis.kill()
+            for _ in range(3):
+                assert (store.dequeue(), store.read_schedule(datetime.now(UTC))) == (None, [])
+            assert len(caplog.messages) == 1
+            assert "away" in caplog.messages[0]
+            redis.start()
+            for number in (1, 2):
+                store.enqueue(b"%d" % number, priority=1)
+                assert store.dequeue() == b"%d" % number
+            assert caplog.messages[1:] == ["the queue is back"]
+    except stores.Absent as reason:
+        pytest.skip(str(reason))
