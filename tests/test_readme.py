@@ -92,7 +92,7 @@ def test_the_requests_call_sends_once(program: Program, environment: dict[str, s
 def test_the_call_from_javascript_sends_once(program: Program, environment: dict[str, str]) -> None:
     if not shutil.which("node"):
         pytest.skip("node is not installed")
-    script = snippet("js", "await fetch")
+    script = snippet("js", "Idempotency-Key")
     first, second = (run(["node", "--input-type=module"], program, environment, script) for _ in range(2))
 
     assert re.fullmatch(r"[0-9a-f-]{36}\n", first)

@@ -14,7 +14,7 @@ const style = {
       return { contents: code.trim().replace(/--_\w+/g, (name) => `--${names.indexOf(name)}`), loader: "text" };
     }),
 };
-const made = { "inbox.js": ["client.js", "widget.css", "widget.js"], "inbox-client.js": ["client.js"] };
+const made = { "inbox.js": ["client.js", "parts.js", "list.js", "widget.css", "widget.js"], "inbox-client.js": ["client.js"] };
 for (const [name, sources] of Object.entries(made)) {
   const hash = createHash("sha256");
   for (const source of sources) hash.update(readFileSync(source));

@@ -5,16 +5,19 @@
 //   inbox.addEventListener("notification", ({ detail }) => toast(detail.item));  // detail.missed: it came while we were away
 //   inbox.connect();
 //
-// items (newest first), unread, more (older() gets them), archived (show(true): the archive instead of the list);
-// state: connecting, online, reconnecting, offline, refused (then `reason` says why, in the server's word).
-// mark(action, ids): read, unread, archive, unarchive, delete; without ids all of the list. It shows at once, is sent as soon as
-// there is a connection, and the promise keeps the server's answer. close() hangs up.
+// items (newest first), unread, more (older() gets them), archived (show(true): the archive instead of the list), loaded (false
+// until the first page is here); state: connecting, online, reconnecting, offline, refused (then `reason` says why, in the
+// server's word). Where getToken fails it is asked again later; where it gives nothing, the inbox is refused.
+// mark(action, ids): read, unread, archive, unarchive, delete; without ids all of the list, or while there is no connection all
+// of `items`: what nobody has seen is not marked. It shows at once, is sent as soon as there is a connection, and the promise
+// keeps the server's answer. close() hangs up.
 const theirs = globalThis.io;
 await import("./vendor/socket.io.min.js");
 const { io } = globalThis;
 if (theirs) globalThis.io = theirs;
 
 const PAGE = 30;
+const MOST = 200; // items of one page; live ones push out what is older
 const LOST = "reconnecting";
 const LATER = ["full", "too_many", "unavailable"]; // refusals that time cures
 const claims = (token) => {
@@ -34,6 +37,7 @@ export class InboxClient extends EventTarget {
   unread = 0;
   more = false;
   archived = false;
+  loaded = false;
   state = "connecting";
   reason = "";
   #queue = [];
@@ -59,10 +63,11 @@ export class InboxClient extends EventTarget {
   connect() {
     // From half a second to three and a half, then longer: after a restart not everybody comes at once, and all within a minute.
     const socket = (this.socket = io(this.server, {
-      auth: (give) => this.#auth().then(give, () => give({})), autoConnect: false, forceNew: true,
+      auth: (give) => this.#auth().then(give, () => (socket.disconnect(), this.#later())), autoConnect: false, forceNew: true,
       transports: ["websocket", "polling"], tryAllTransports: true,
       reconnectionDelay: 2000, reconnectionDelayMax: 20000, randomizationFactor: 0.75,
     }));
+    this.#ended = new AbortController();
     socket.on("connect", () => {
       this.#tries = this.#refused = 0;
       this.#is("online");
@@ -75,7 +80,7 @@ export class InboxClient extends EventTarget {
     socket.on("disconnect", (why) => {
       for (const each of this.#queue) Object.assign(each, { sent: false, all: false }); // "all" was said of those of then
       if (why === "io server disconnect") this.#later();
-      if (why !== "io client disconnect") this.#is(LOST);
+      else if (why !== "io client disconnect") this.#is(LOST);
     });
     socket.on("connect_error", ({ data }) => {
       if (socket.active) return this.#is(LOST); // it tries again by itself
@@ -83,9 +88,7 @@ export class InboxClient extends EventTarget {
       if (!wait && !(this.getToken && this.#refused++ < 3)) return this.#is("refused", data?.reason ?? "");
       if (!wait) this.token = null;
       this.#later();
-      this.#is(LOST);
     });
-    this.#ended = new AbortController();
     addEventListener("offline", () => (socket.disconnect(), this.#is("offline")), this.#ended);
     addEventListener("online", () => (this.#is(LOST), socket.connect()), this.#ended);
     socket.connect();
@@ -98,8 +101,9 @@ export class InboxClient extends EventTarget {
   }
 
   mark(action, ids) {
-    const entry = { action, all: !ids, ids: (ids ?? idsOf(this.items)).slice(0, 1000) };
+    const entry = { action, all: !ids && this.socket?.connected, ids: (ids ?? idsOf(this.items)).slice(0, 1000) };
     entry.done = new Promise((resolve, reject) => Object.assign(entry, { resolve, reject }));
+    entry.done.catch(() => {}); // who wants to know awaits it
     this.#apply(action, entry.ids);
     if (entry.all && action !== "unread" && !this.archived) this.unread = 0;
     this.#queue.push(entry);
@@ -109,7 +113,7 @@ export class InboxClient extends EventTarget {
   }
 
   async show(archived) {
-    this.#tell({ archived, items: [], more: false });
+    this.#tell({ archived, items: [], more: false, loaded: false });
     await this.reload();
   }
 
@@ -118,11 +122,13 @@ export class InboxClient extends EventTarget {
     this.#loading = [];
     try {
       const { archived } = this;
-      const page = await this.#ask("page", { limit: Math.min(Math.max(this.items.length, PAGE), 200), archived });
+      const page = await this.#ask("page", { limit: Math.min(Math.max(this.items.length, PAGE), MOST), archived });
       const known = new Set(idsOf(page.items));
       const came = archived ? [] : this.#loading.filter((item) => !known.has(item.id)); // while the page was on its way
-      if (archived === this.archived) this.#tell({ items: [...came, ...page.items], more: !!page.next });
-    } catch {} // the next connection asks again
+      if (archived === this.archived) this.#tell({ items: [...came, ...page.items], more: !!page.next, loaded: true });
+    } catch {
+      setTimeout(() => this.socket.connected && this.reload(), 5000); // without a connection the next one asks
+    }
     this.#loading = null;
     if (!this.#again) return;
     this.#again = false;
@@ -130,9 +136,11 @@ export class InboxClient extends EventTarget {
   }
 
   async older() {
-    const page = await this.#ask("page", { limit: PAGE, archived: this.archived, before: this.items.at(-1)?.id });
+    const { archived } = this;
+    const page = await this.#ask("page", { limit: PAGE, archived, before: this.items.at(-1)?.id });
     const known = new Set(idsOf(this.items));
-    this.#tell({ items: [...this.items, ...page.items.filter((item) => !known.has(item.id))], more: !!page.next });
+    const older = page.items.filter((item) => !known.has(item.id));
+    if (archived === this.archived) this.#tell({ items: [...this.items, ...older], more: !!page.next });
   }
 
   async #auth() {
@@ -156,7 +164,9 @@ export class InboxClient extends EventTarget {
     item.is_read = false;
     this.#loading?.push(item);
     const fresh = !this.items.some((one) => one.id === item.id);
-    this.#tell({ unread, items: fresh && !this.archived ? [item, ...this.items] : this.items });
+    const items = fresh && !this.archived ? [item, ...this.items] : this.items;
+    const most = Math.max(this.items.length, MOST);
+    this.#tell({ unread, items: items.slice(0, most), more: this.more || items.length > most });
     if (fresh) emit(this, "notification", { item, missed: false });
   }
 
@@ -190,7 +200,7 @@ export class InboxClient extends EventTarget {
       each.sent = true;
       this.socket.emit(each.action, each.all ? { all: true } : { ids: each.ids }, (answer) => {
         this.#queue.splice(this.#queue.indexOf(each), 1);
-        if (!answer.error) return this.#tell({ unread: answer.unread }), each.resolve(answer);
+        if (!answer.error) return each.resolve(answer); // the count comes as `unread`, in its turn
         each.reject(failed(answer));
         this.reload();
       });
@@ -212,12 +222,14 @@ export class InboxClient extends EventTarget {
   }
 
   #later() {
+    if (this.#ended.signal.aborted) return;
+    this.#is(LOST);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.socket.connect(), Math.min(2000 * 2 ** this.#tries++, 20000) * (0.25 + 1.5 * Math.random()));
   }
 
   #is(state, reason = "") {
-    this.#tell({ state, reason });
+    this.#tell({ state: state === LOST && navigator.onLine === false ? "offline" : state, reason });
   }
 
   #tell(news) {

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
-from dashboard import create_app
+from dashboard import create_app, keys, tokens
 from dashboard.operators import add_operator
 from tasks import database
 from tasks.extensions import db
 from tests import factories
+from tests.e2e.pages import WATCH
+from tests.e2e.shop import Bell, Customer
+from tests.peers.live_server import free_port
 from tests.peers.program import Program
 
 CHROMIUM = os.environ.get("CARILLON_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -26,9 +30,6 @@ QUIET = (
 EMAIL, PASSWORD = "asha@example.org", "correct horse battery"
 SENDER, APPROVER = EMAIL, "bina@example.org"
 SECRET = "a-test-secret-of-32-bytes-or-more"
-# Reports what the policy refuses before any script of the page runs.
-WATCH = """document.addEventListener('securitypolicyviolation',
-    event => console.error('CSP', event.violatedDirective, event.blockedURI))"""
 
 
 @dataclass
@@ -140,6 +141,26 @@ def skip_the_seconds(desk: tuple[str, Path]) -> Callable[[], None]:
             connection.execute("UPDATE broadcasts SET undo_until = created_at WHERE state = 'queued'")
 
     return skip
+
+
+@pytest.fixture
+def bell(app: Flask) -> Iterator[Bell]:
+    """A server that is not started yet, a shop with its widget, and Maya."""
+    port = free_port()
+    key, plaintext = keys.create_key("shop", ["inbox", "send"], "test")
+    factories.template("news", title="{{ title }}", message="About {{ title }}")
+    people = {name: factories.person(name).id for name in ("maya", "ben")}
+    db.session.commit()
+    config, url = app.extensions["carillon.settings"], f"http://127.0.0.1:{port}"
+
+    def token(who: str) -> str:
+        with app.app_context():
+            return tokens.issue(key, who, 600)[0]
+
+    shop = Customer(url, token)
+    given = {"home": config.home, "secret_key": config.secret(), "allowed_origins": shop.url.rstrip("/"), "base_url": url}
+    yield Bell(url, port, plaintext, given, shop, people["maya"], token)
+    shop.close()
 
 
 def _enter(page: Any, address: str, email: str) -> None:

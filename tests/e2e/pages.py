@@ -11,6 +11,9 @@ try:
 except ImportError:  # the tests that need it are skipped
     PlaywrightError = Exception  # type: ignore[assignment,misc]
 
+# Reports what the policy refuses before any script of the page runs.
+WATCH = """document.addEventListener('securitypolicyviolation',
+    event => console.error('CSP', event.violatedDirective, event.blockedURI))"""
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 # Where number 1 or nothing is not what shows the most.
 QUERIES = {"/admin/": "", "/admin/templates/versions/": "?id=1"} | {

@@ -1,26 +1,17 @@
 """The inbox widget on a customer's page, of another origin and under a strict policy, on two devices of one person."""
 
 import hashlib
-import json
 import re
-import threading
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from flask import Flask
 from sqlalchemy import text
 
-from dashboard import keys, tokens
 from tasks.extensions import db
-from tests import factories
-from tests.e2e.conftest import WATCH
+from tests.e2e.shop import Device
 from tests.peers.inbox_rows import messages
-from tests.peers.live_server import free_port, gunicorn
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 PAYLOADS = (
@@ -34,7 +25,10 @@ PAYLOADS = (
 )
 
 
-MADE = {"inbox.js": ("client.js", "widget.css", "widget.js"), "inbox-client.js": ("client.js",)}
+MADE = {
+    "inbox.js": ("client.js", "parts.js", "list.js", "widget.css", "widget.js"),
+    "inbox-client.js": ("client.js",),
+}
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -53,108 +47,6 @@ def test_what_a_page_loads_is_small_of_these_sources_and_takes_data_for_text_onl
         assert not re.search(banned, re.sub(rb"^\s*//.*$", b"", code, flags=re.M))
 
 
-class Customer:
-    """A shop's own site: one page with the widget, and the address behind `token-url`."""
-
-    def __init__(self, bell: str, token: Callable[[], str]) -> None:
-        policy = f"default-src 'none'; script-src {bell}; connect-src 'self' {bell} {bell.replace('http', 'ws')}"
-        page = (
-            f'<!doctype html><html lang="en"><title>Shop</title><h1>Shop</h1>'
-            f'<script type="module" src="{bell}/static/inbox.js"></script>'
-            f'<carillon-inbox server="{bell}" token-url="/token"></carillon-inbox>'
-        )
-
-        class Site(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked = self.path == "/token"
-                kind, body = ("application/json", json.dumps({"token": token()})) if asked else ("text/html", page)
-                self.send_response(200)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Security-Policy", policy)
-                self.end_headers()
-                self.wfile.write(body.encode())
-
-            def log_message(self, *_args: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-
-class Device:
-    """A browser of Maya's, on the shop's page."""
-
-    def __init__(self, chromium: Any, url: str, trouble: list[str]) -> None:
-        self.context = chromium.new_context(viewport={"width": 800, "height": 900}, locale="en-GB")
-        self.context.add_init_script(WATCH)
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: trouble.append(str(error)))
-        self.page.on("console", lambda message: trouble.append(message.text) if "CSP" in message.text else None)
-        self.page.goto(url)
-        self.widget = self.page.locator("carillon-inbox")
-        self.bell, self.panel = self.widget.locator("[part=bell]"), self.widget.get_by_role("dialog")
-        self.titles = self.widget.locator("[part=item-head]")
-        self.state("online")
-        self.widget.evaluate("one => one.client.socket.io.reconnectionDelay(50)")  # not to wait as long as people may
-
-    def state(self, word: str) -> None:
-        self.page.wait_for_function("word => document.querySelector('carillon-inbox').client?.state === word", arg=word)
-
-    def badge(self, count: int) -> None:
-        """The bell says so, to eyes and to ears."""
-        self.widget.get_by_role("button", name=f"Notifications, {count} unread", exact=True).wait_for()
-        assert self.widget.locator("[part=badge]").text_content() == str(count)
-
-    def shows(self, *titles: str) -> None:
-        """The list has these titles, in this order."""
-        listed = (
-            "wanted => { const at = document.querySelector('carillon-inbox').shadowRoot.querySelectorAll('[part=item-head]');"
-            " return JSON.stringify([...at].map(one => one.lastChild.textContent)) === JSON.stringify(wanted) }"
-        )
-        self.page.wait_for_function(listed, arg=list(titles))
-
-    def row(self, title: str) -> Any:
-        return self.widget.locator("li", has_text=title)
-
-
-@pytest.fixture
-def settings() -> dict[str, object]:
-    return {}
-
-
-@pytest.fixture
-def bell(app: Flask) -> Iterator[Any]:
-    """Starts the server on its port; the stack that it is on stops it."""
-    port = free_port()
-    key, plaintext = keys.create_key("shop", ["inbox", "send"], "test")
-    factories.template("news", title="{{ title }}", message="About {{ title }}")
-    maya = factories.person("maya").id
-    db.session.commit()
-    bell_url, config = f"http://127.0.0.1:{port}", app.extensions["carillon.settings"]
-    customer = Customer(bell_url, lambda: _token(app, key))
-    given = {
-        "home": config.home, "secret_key": config.secret(), "allowed_origins": customer.url.rstrip("/"), "base_url": bell_url,
-    }
-
-    def send(*titles: str) -> None:
-        body = {"template_name": "news", "recipients": [{"id": "maya", "data": {"title": title}} for title in titles]}
-        requests.post(
-            f"{bell_url}/notify/bulk/", json=body, headers={"Authorization": f"Bearer {plaintext}"}, timeout=10
-        ).raise_for_status()
-
-    yield lambda: gunicorn(given, port=port), customer.url, send, maya
-    customer.close()
-
-
-def _token(app: Flask, key: Any) -> str:
-    with app.app_context():
-        return tokens.issue(key, "maya", 600)[0]
-
-
 def count_unread() -> int:
     with db.engine.connect() as connection:
         query = "SELECT count(*) FROM notifications WHERE read_at IS NULL AND archived_at IS NULL AND deleted_at IS NULL"
@@ -163,7 +55,7 @@ def count_unread() -> int:
 
 @pytest.mark.browser
 def test_two_devices_of_one_person(chromium: Any, bell: Any) -> None:
-    start, shop, send, maya = bell
+    start, shop, send, maya = bell.start, bell.shop.url, bell.send, bell.maya
     trouble: list[str] = []
     with ExitStack() as running:
         running.enter_context(start())
