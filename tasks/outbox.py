@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import Connection, insert, literal, select
 
 from tasks import public_id
-from tasks.models import Delivery, Notification, Recipient, Webhook, WebhookCall
+from tasks.models import Broadcast, Delivery, Notification, Recipient, Webhook, WebhookCall
 from tasks.models.types import db_clock, utcnow
 from tasks.models.words import CLOSED_STATES
 
@@ -45,7 +45,9 @@ def broadcast(connection: Connection, pk: int, what: str, **more: object) -> Non
     event = f"broadcast.{what}"
     listening = _listening(connection, event)
     if listening:
-        _write(connection, listening, event, {"broadcast_id": public_id.text(public_id.BROADCAST, pk), **more})
+        is_test = bool(connection.scalar(select(Broadcast.is_test).where(Broadcast.pk == pk)))
+        about = {"broadcast_id": public_id.text(public_id.BROADCAST, pk), "is_test": is_test}
+        _write(connection, listening, event, {**about, **more})
 
 
 def test(connection: Connection, webhook_id: int) -> None:
@@ -74,7 +76,10 @@ def forget() -> None:
 
 def _described(connection: Connection, closed: Mapping[int, tuple[str, str]]) -> list[dict[str, Any]]:
     rows = connection.execute(
-        select(Delivery.pk, Delivery.channel, Delivery.notification_id, Delivery.broadcast_id, Recipient.external_id)
+        select(
+            Delivery.pk, Delivery.channel, Delivery.notification_id, Delivery.broadcast_id, Recipient.external_id,
+            Notification.is_test,
+        )
         .join(Notification, Delivery.notification_id == Notification.pk)
         .join(Recipient, Notification.recipient_id == Recipient.id)
         .where(Delivery.pk.in_(closed))
@@ -89,8 +94,9 @@ def _described(connection: Connection, closed: Mapping[int, tuple[str, str]]) ->
             "channel": channel,
             "status": closed[pk][0],
             "reason": closed[pk][1],
+            "is_test": bool(is_test),  # a test key's events come too, since calls are what it tries out: but they say so
         }
-        for pk, channel, notification, broadcast_pk, person in rows
+        for pk, channel, notification, broadcast_pk, person, is_test in rows
     ]
 
 

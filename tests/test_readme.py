@@ -6,15 +6,20 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
+from standardwebhooks import WebhookVerificationError
 
 from dashboard.cli import COMMANDS
 from tasks.channels import PROVIDERS
 from tasks.channels.simulator import MAGIC
 from tasks.config import Settings
+from tasks.webhooks import signing
 from tests.peers import npm_client
 from tests.peers.program import Program, answer, clean_environment
 
@@ -89,6 +94,27 @@ def test_the_requests_call_sends_once(program: Program, environment: dict[str, s
     assert second == first
 
 
+def test_the_requests_call_outlives_a_server_that_is_away_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARILLON_KEY", "crl_")
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    answers = iter([requests.ConnectionError(), requests.Timeout(), 202])
+
+    def post(*_: object, **given: object) -> requests.Response:
+        found = next(answers)
+        if isinstance(found, Exception):
+            raise found
+        made = requests.Response()
+        made.status_code, made._content = found, json.dumps({"notification_id": given["headers"]["Idempotency-Key"]}).encode()
+        return made
+
+    monkeypatch.setattr(requests, "post", post)
+    names: dict[str, Any] = {}
+
+    exec(compile(snippet("python", "import requests"), "README.md", "exec"), names)
+
+    assert list(answers) == []
+
+
 def test_the_call_from_javascript_sends_once(program: Program, environment: dict[str, str]) -> None:
     if not shutil.which("node"):
         pytest.skip("node is not installed")
@@ -104,6 +130,18 @@ def test_the_calls_from_python_send(program: Program, environment: dict[str, str
 
     shown = answer(program.url(), environment["CARILLON_KEY"], "/inbox/43/")
     assert [item["title"] for item in shown.json()["items"]][-1] == "Payment Successful - ₹5"
+
+
+def test_the_webhook_snippet_knows_us_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret, body = signing.new_secret(), b'{"type": "webhook.test"}'
+    monkeypatch.setenv("CARILLON_WEBHOOK_SECRET", secret)
+    names: dict[str, Any] = {}
+    exec(compile(snippet("python", "standardwebhooks"), "README.md", "exec"), names)
+
+    both = signing.headers([signing.new_secret(), secret], "evt_1", int(time.time()), body)
+    assert names["heard"](body, both) == {"type": "webhook.test"}
+    with pytest.raises(WebhookVerificationError):
+        names["heard"](body, signing.headers([signing.new_secret()], "evt_1", int(time.time()), body))
 
 
 def test_the_app_hears_what_is_sent(program: Program, environment: dict[str, str], tmp_path: Path) -> None:

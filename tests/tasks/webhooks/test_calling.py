@@ -10,6 +10,7 @@ from tasks.database import writing
 from tasks.extensions import db
 from tasks.models import Broadcast, Webhook, WebhookCall
 from tasks.models.types import db_clock, utcnow
+from tasks.rights import Rights
 from tasks.webhooks import addresses, calling
 from tests import factories
 from tests.peers.web import Reply
@@ -64,11 +65,23 @@ def test_it_hears_what_became_of_a_message(receiver, webhook, template):
     assert delivery == {
         "delivery_id": str(next(kept.id for kept in sent.deliveries if kept.channel == "email")),
         "notification_id": str(sent.id), "broadcast_id": None, "recipient_id": "42", "channel": "email", "status": "sent",
-        "reason": "",
+        "reason": "", "is_test": False,
     }
     assert receiver.ids == [calls()[0].event_id]
     assert (calls()[0].state, calls()[0].status) == ("sent", 204)
     assert call_all() == 0
+
+
+def test_what_a_test_key_did_says_so(receiver, webhook, template):
+    factories.people(1)
+    options = SendOptions(rights=Rights("a test key", is_test=True))
+    notify("0", "payment_success", amount=5, options=options)
+    started = broadcast("all", "payment_success", amount=5, options=options)
+    control.pause(started.pk, "maya@example.org")
+    call_all()
+    told = {event["type"]: event["data"] for event in receiver.events}
+    assert {one["is_test"] for one in told["deliveries.updated"]["deliveries"]} == {True}
+    assert told["broadcast.paused"]["is_test"] is True
 
 
 def test_many_deliveries_of_one_hand_over_are_one_event(receiver, webhook, template):
@@ -231,7 +244,7 @@ def test_a_broadcasts_life_is_told(receiver, webhook, template):
     call_all()
     told = {event["type"]: event["data"] for event in receiver.events}
     assert set(told) == {"broadcast.paused", "broadcast.resumed", "deliveries.updated", "broadcast.completed"}
-    assert told["broadcast.paused"]["by"] == "maya@example.org"
+    assert (told["broadcast.paused"]["by"], told["broadcast.paused"]["is_test"]) == ("maya@example.org", False)
     assert told["broadcast.completed"]["channels"]["email"] == {"sent": 3}
     assert db.session.get(Broadcast, started.pk, populate_existing=True).state == "completed"
 
