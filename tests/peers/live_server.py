@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def gunicorn(settings: Mapping[str, object], *options: str, port: int = 0) -> It
         sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "-w", "1", "--graceful-timeout", "1",
         "--log-level", "warning", *(options or ("--threads", "40")), "wsgi:app",
     ]
-    process = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen(command, env=environment, process_group=0)
     url = f"http://127.0.0.1:{port}"
     try:
         _await_answer(url, process)
@@ -69,7 +70,7 @@ def gunicorn(settings: Mapping[str, object], *options: str, port: int = 0) -> It
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # its worker too, which would serve on for a while
             process.wait(5)
 
 
