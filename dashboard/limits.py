@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import DBAPIError
@@ -43,6 +44,12 @@ class Budget:
         }
 
 
+def headers(budgets: Sequence[Budget]) -> dict[str, str]:
+    """The fields for several budgets of one call."""
+    each = [budget.headers() for budget in budgets]
+    return {name: ", ".join(one[name] for one in each) for name in (each[0] if each else ())}
+
+
 @dataclass(slots=True)
 class _Share:
     """What this process holds of a name's units, and what it knows of the rest."""
@@ -62,17 +69,21 @@ class Budgets:
         self._guard = threading.Lock()
         self._shares: dict[str, _Share] = {}
 
-    def spend(self, policy: str, name: str, quota: int) -> Budget:
-        """Count one request of `name`, who may make `quota` a minute."""
-        share = self._share(name)
+    def spend(self, policy: str, name: str, quota: int, units: int = 1) -> Budget:
+        """Count `units` (1 to `quota`) of `name`, who may have `quota` a minute: all of them, or none where `wait` is set."""
+        share, limit = self._share(name), Limit(name, quota, burst=quota)
         with share.lock:
             now = time.monotonic()
-            if not share.units and now >= share.shut_until:
-                self._refill(share, Limit(name, quota, burst=quota), now)
-            if share.units:
-                share.units -= 1
+            wait = max(0.0, share.shut_until - now)
+            if share.units < units and units > 1:
+                wait = self._add(share, limit, units - share.units, now)
+            elif not share.units and not wait:
+                self._refill(share, limit, now)
+                wait = share.shut_until - now
+            if share.units >= units:
+                share.units -= units
                 return _budget(policy, quota, share, now, 0)
-            return _budget(policy, quota, share, now, max(1, math.ceil(share.shut_until - now)))
+            return _budget(policy, quota, share, now, max(1, math.ceil(wait)))
 
     def _share(self, name: str) -> _Share:
         with self._guard:
@@ -80,6 +91,17 @@ class Budgets:
             if len(self._shares) > self._names:  # the longest known is forgotten; what it held comes back by itself
                 del self._shares[next(iter(self._shares))]
             return share
+
+    def _add(self, share: _Share, limit: Limit, missing: int, now: float) -> float:
+        """Take all that is missing for a call of many. Returns the seconds to wait where there is less: it shuts nobody out."""
+        try:
+            grant = rate.take(limit, missing, whole=True)
+        except DBAPIError:
+            log.warning("the rate of %s could not be counted", limit.name)
+            share.units += missing
+            return 0.0
+        share.units, share.others, share.at = share.units + grant.granted, grant.remaining, now
+        return grant.wait
 
     def _refill(self, share: _Share, limit: Limit, now: float) -> None:
         block = max(1, int(limit.per_minute) // BLOCKS)

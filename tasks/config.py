@@ -64,8 +64,9 @@ class Settings(BaseSettings):
     canary_share: float = Field(0.1, ge=0, le=1)  # of a canary's people: where more fail on a channel, the rest is not sent
     log_format: Literal["text", "json"] = "text"  # json: one object a line, for machines
     log_level: Literal["", "debug", "info", "warning", "error"] = ""  # default: info for json, warning for text
-    api_rate: int = 60_000  # requests a minute that an API key may make, unless it has a rate of its own; 0: no limit
-    recipient_rate: int = 0  # messages an hour that services may send one person; 0: no limit
+    api_rate: int = Field(60_000, ge=0)  # requests a minute that an API key may make, unless it has its own rate; 0: no limit
+    message_rate: int = Field(0, ge=0)  # messages a minute that an API key may send to people it names; 0: no limit
+    recipient_rate: int = Field(0, ge=0)  # messages an hour that services may send one person; 0: no limit
     keep_days: int = 90  # how long `carillon prune` keeps messages, their log and the answers for repeats
     admin_email: str = ""
     admin_password: str = ""

@@ -12,7 +12,7 @@ from dashboard.api.explanations import BulkOrRehearsed, BulkRehearsed, BulkRehea
 from dashboard.api.repeats import sends
 from dashboard.api.resource import WITH_BODY, Answer, as_answer, refusals, resource
 from dashboard.api.schemas import BulkBody, BulkRecipientBody, SendHeaders
-from dashboard.api.sending import deliveries_of, options_of, own_channels, status_of
+from dashboard.api.sending import deliveries_of, options_of, own_channels, spend_on, status_of
 from dashboard.api.validation import problem_of
 from dashboard.auth import api_key
 from tasks.accept import Accepted, Rejected
@@ -47,6 +47,7 @@ def send(header: SendHeaders, body: BulkBody) -> Answer:
     options = options_of(body, header, reply)
     if body.dry_run:
         return _rehearsed(body, asked, rehearse_people(good, body.template_name, body.data, options) if good else [])
+    spend_on(len(good), options)
     return reply(_submit(good, body, options, now=now))
 
 

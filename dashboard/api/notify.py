@@ -7,7 +7,7 @@ from dashboard.api.explanations import NotifiedOrRehearsed
 from dashboard.api.repeats import sends
 from dashboard.api.resource import WITH_BODY, Answer, as_answer, refusals, resource
 from dashboard.api.schemas import NotifyBody, PublicPath, SendHeaders
-from dashboard.api.sending import deliveries_of, options_of, own_channels, status_of
+from dashboard.api.sending import deliveries_of, options_of, own_channels, spend_on, status_of
 from dashboard.auth import api_key
 from tasks.accept import Accepted, Rejected
 from tasks.entries import SendRequest
@@ -36,6 +36,7 @@ def send(header: SendHeaders, body: NotifyBody) -> Answer:
     options = options_of(body, header, lambda answers: _answer(answers[0], now=now))
     if body.dry_run:
         return _rehearsed(asked, body, options)
+    spend_on(1, options)
     (answer,) = submit([asked], body.template_name, body.data, options, now=now)
     if isinstance(answer, Rejected):
         raise answer.error

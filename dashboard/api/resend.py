@@ -10,6 +10,7 @@ from dashboard.api.answers import ResentAnswer
 from dashboard.api.repeats import keyed, sends
 from dashboard.api.resource import WITH_BODY, Answer, as_answer, refusals, resource
 from dashboard.api.schemas import PublicPath, ResendBody, SendHeaders
+from dashboard.api.sending import spend_on
 from dashboard.auth import api_key
 from dashboard.keys import rights_of
 from tasks import public_id
@@ -47,6 +48,7 @@ def again(header: SendHeaders, path: PublicPath, body: ResendBody) -> Answer:
     # A test message stays one, whichever key asks; the rights of a live key hold for the rest.
     held = resending.TEST if row.notification.is_test else rights
     options = SendOptions(actor=audit.current_actor(), rights=held, reply=text, **keyed(header))
+    spend_on(1, options)
     done = resending.resend(row, audit.current_actor(), options=options)
     return _answer(public_id.encode(public_id.NOTIFICATION, done.notification_pk), body.channel, done.reopened)
 

@@ -5,11 +5,14 @@ from typing import Any
 
 from flask import Response, g
 
-from dashboard import audit, keys
+from dashboard import audit, keys, spending
 from dashboard.api.answers import DeliveryAnswer
 from dashboard.api.repeats import keyed
 from dashboard.api.schemas import SendHeaders, TemplateBody
+from tasks import idempotency
 from tasks.accept import Accepted
+from tasks.config import settings
+from tasks.database import reading
 from tasks.errors import InvalidOption, UnknownChannel
 from tasks.models.words import IN_APP, QUEUED
 from tasks.options import SendOptions
@@ -28,6 +31,19 @@ def options_of(body: TemplateBody, headers: SendHeaders, reply: Callable[[Any], 
         expires_in=body.expires_in, priority=body.priority, actor=audit.current_actor(),
         rights=key_rights(), reply=lambda done: _text(reply(done)), **keyed(headers), **more,
     )
+
+
+def spend_on(count: int, options: SendOptions) -> None:
+    """Count the messages of a call, where they are bounded. A repeat costs nothing: it gets its answer here.
+
+    Raises RateLimited and InvalidOption.
+    """
+    if not settings().message_rate:
+        return
+    if options.idempotency_key is not None:
+        with reading() as connection:
+            idempotency.look(connection, options)
+    spending.spend_messages(count)
 
 
 def key_rights() -> Rights:

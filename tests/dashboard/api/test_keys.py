@@ -184,3 +184,33 @@ def test_one_person_gets_so_many_messages_an_hour(any_app: Flask) -> None:
     assert 1 <= int(answers[2].headers["Retry-After"]) <= 1800
     assert [one.get("error", {}).get("code") for one in bulk.json["results"]] == ["rate_limited", None, None, "rate_limited"]
     assert len(factories.notifications()) == 4
+
+
+def test_a_bulk_call_counts_by_its_messages(any_app: Flask) -> None:
+    object.__setattr__(any_app.extensions["carillon.settings"], "message_rate", 6)
+    seed()
+    client = limited(any_app, rate_per_minute=100)
+    four = {**PAYMENT, "recipients": [*({"id": str(number)} for number in range(4)), {"id": None}]}
+    keyed = {"Idempotency-Key": "order-7"}
+
+    assert client.post("/notify/bulk/", json={**four, "dry_run": True}).status_code == 200
+    first = client.post("/notify/bulk/", json=four, headers=keyed)
+    assert first.headers["RateLimit"] == '"key";r=98;t=2, "messages";r=2;t=40'
+    assert client.post("/notify/bulk/", json=four, headers=keyed).data == first.data, "a repeat costs nothing"
+    refused = client.post("/notify/bulk/", json=four)
+    assert (refused.status_code, refused.json["violated-policies"]) == (429, ["messages"])
+    assert 1 <= int(refused.headers["Retry-After"]) <= 20
+    single = [client.post("/notify/", json={**PAYMENT, "recipient": MAYA}).status_code for _ in range(3)]
+    assert single == [202, 202, 429], "who asked for too many shut nobody out"
+    assert client.post("/notify/bulk/", json=four, headers=keyed).data == first.data, "nor is a repeat refused"
+    assert len(factories.notifications()) == 6
+
+
+def test_more_at_once_than_a_minute_has_is_no_matter_of_waiting(app: Flask) -> None:
+    object.__setattr__(app.extensions["carillon.settings"], "message_rate", 2)
+    seed()
+
+    answer = client_with(app, "send").post("/notify/bulk/", json={**PAYMENT, "recipients": [{"id": str(n)} for n in range(3)]})
+
+    assert (answer.status_code, answer.json["field"]) == (422, "/recipients")
+    assert "MESSAGE_RATE" in answer.json["remedy"]
