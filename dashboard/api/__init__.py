@@ -17,6 +17,7 @@ from dashboard.api import (
     metrics,
     notify,
     preferences,
+    presence,
     proof,
     receipts,
     recipients,
@@ -37,8 +38,8 @@ ABOUT = (
     "`Idempotency-Key` with each POST: a repeat gets the first answer again, and nobody a message twice."
 )
 RESOURCES = (
-    notify.api, bulk.api, explanations.api, broadcasts.api, recipients.api, preferences.api, inbox.api, health.api, keys.api,
-    metrics.api, webhooks.api, receipts.api, rounds.api, proof.api, resend.api, templates.api,
+    notify.api, bulk.api, explanations.api, broadcasts.api, recipients.api, preferences.api, presence.api, inbox.api, health.api,
+    keys.api, metrics.api, webhooks.api, receipts.api, rounds.api, proof.api, resend.api, templates.api,
 )
 
 

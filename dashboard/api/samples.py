@@ -45,6 +45,7 @@ SAMPLES: dict[str, dict[str, dict[str, Any]]] = {
         "No offers by SMS": {"notification_type": "special_offer", "channel": "sms", "opted_out": True},
         "No offers at all": {"notification_type": "special_offer", "channel": None, "opted_out": True},
     },
+    "presence_who": {"Is any of these three here?": {"ids": [PERSON, "43", "44"]}},
     "inbox_mark_read": ALL, "inbox_mark_unread": ALL, "inbox_archive": ALL, "inbox_delete": ALL,
     "inbox_unarchive": {"All of the archive": {"all": True}},
     "keys_create": {

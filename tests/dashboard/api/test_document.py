@@ -42,7 +42,7 @@ def test_every_route_for_keys_is_documented_with_its_errors(app: Flask) -> None:
 
 
 # What only asks, what is never kept because it holds a key, and what is signed by a provider.
-WITHOUT_A_KEY = {"/explain/", "/keys/", "/keys/{prefix}/rotate/", "/keys/{prefix}/revoke/", "/receipts/"}
+WITHOUT_A_KEY = {"/explain/", "/presence/", "/keys/", "/keys/{prefix}/rotate/", "/keys/{prefix}/revoke/", "/receipts/"}
 
 
 def test_every_post_takes_an_idempotency_key(app: Flask) -> None:

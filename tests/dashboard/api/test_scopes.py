@@ -27,6 +27,7 @@ NEEDS: dict[Call, str] = {
     **dict.fromkeys((("GET", "/templates/"), ("GET", "/templates/<slug>/"), ("GET", "/metrics"), ("POST", "/explain/")), "read"),
     **{(method, "/recipients/<id>/"): "recipients" for method in ("GET", "PUT", "DELETE")},
     ("GET", "/recipients/<id>/export/"): "recipients", ("PUT", "/recipients/<id>/preferences/"): "recipients",
+    ("POST", "/presence/"): "recipients",
     ("POST", "/recipients/<id>/token/"): "inbox", ("GET", "/inbox/<id>/"): "inbox",
     **{("POST", f"/inbox/<id>/{act}/"): "inbox" for act in ("read", "unread", "archive", "unarchive", "delete")},
     ("GET", "/keys/"): "keys", ("POST", "/keys/"): "keys",
