@@ -23,6 +23,7 @@ from sqlalchemy.orm import aliased
 from dashboard import audit
 from tasks import vault
 from tasks.database import reading, writing
+from tasks.direct import Direct
 from tasks.errors import InvalidOption
 from tasks.extensions import db
 from tasks.models import ApiKey, Template
@@ -147,9 +148,9 @@ def vouches(now: Any = None, faded: Any = None) -> ColumnElement[bool]:
 
 # Built once: every request and every connection asks them, and composing one costs five times as much as running it.
 _NOW = bindparam("now", type_=UtcDateTime())
-_BY_HASH = select(ApiKey.__table__).where(
+_BY_HASH = Direct(select(ApiKey.__table__).where(
     ApiKey.key_hash == bindparam("digest"), ApiKey.is_active, or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > _NOW)
-)
+))
 _BY_PREFIX = select(ApiKey.__table__).where(
     ApiKey.prefix.in_(bindparam("prefixes", expanding=True)),
     vouches(_NOW, bindparam("faded", type_=UtcDateTime())),
@@ -203,8 +204,8 @@ def _listed(words: Collection[str] | None) -> list[str] | None:
 
 def _live(digest: str) -> ApiKey | None:
     with reading() as connection:
-        row = connection.execute(_BY_HASH, {"digest": digest, "now": utcnow()}).mappings().first()
-    return ApiKey(**row) if row else None
+        row = _BY_HASH.first(connection, {"digest": digest, "now": utcnow()})
+    return ApiKey(**row._asdict()) if row else None
 
 
 def _note_use(key: ApiKey) -> None:

@@ -8,6 +8,7 @@ from flask import current_app
 from sqlalchemy import Connection, bindparam, select
 
 from tasks.config import Settings
+from tasks.direct import Direct
 from tasks.errors import InactiveTemplate, UnknownTemplate
 from tasks.models import Rule, Template, TemplateVersion
 from tasks.models.types import AnyRow
@@ -71,13 +72,13 @@ _WITH_RULE = (
     .join(Template, Template.id == TemplateVersion.template_id)
     .outerjoin(Rule, Rule.notification_type == TemplateVersion.notification_type)
 )
-_BY_SLUG = _WITH_RULE.where(Template.slug == bindparam("slug"), Template.current_version_id == TemplateVersion.id)
+_BY_SLUG = Direct(_WITH_RULE.where(Template.slug == bindparam("slug"), Template.current_version_id == TemplateVersion.id))
 _BY_VERSION = _WITH_RULE.where(TemplateVersion.id == bindparam("version"))
 
 
 def load(connection: Connection, slug: str) -> Plan:
     """The plan of an active template. Raises UnknownTemplate or InactiveTemplate."""
-    row = connection.execute(_BY_SLUG, {"slug": slug}).first()
+    row = _BY_SLUG.first(connection, {"slug": slug})
     if row is None:
         raise UnknownTemplate(f"There is no template {slug!r}.", field="template_name", remedy=_nearest(connection, slug))
     if not row.is_active:

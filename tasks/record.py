@@ -9,17 +9,20 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Float, bindparam, insert
-from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy import BigInteger, Connection, Float, Integer, Text, bindparam, case, insert, literal, null, or_, select
 
 from tasks.audience.recipients import Person
+from tasks.direct import Direct
+from tasks.ledger import json_rows
 from tasks.ledger.lease import LEASE
 from tasks.models import Delivery, Notification
-from tasks.models.types import db_clock, utcnow
+from tasks.models.types import UtcDateTime, db_clock, utcnow
 from tasks.models.words import IN_APP, QUEUED, READ, SENDING, SENT
 from tasks.plan import Plan
 from tasks.render import Rendered
 from tasks.route import Decision
+
+Row = tuple[int, str, str, str, str, int, int]  # notification, channel, state, reason, provider, seconds until its turn, held
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,46 +82,37 @@ def record(
     """
     if not entries:
         return []
-    pks = _insert(connection, Notification, [_notification(plan, entry, is_test, is_trial) for entry in entries])
+    pks = _notifications(connection, [_notification(plan, entry, is_test, is_trial) for entry in entries])
     rows = [
-        row
-        for pk, entry in zip(pks, entries, strict=True)
-        for row in _deliveries(pk, entry, plan.policy.priority if priority is None else priority, hold, is_test and not is_trial)
+        row for pk, entry in zip(pks, entries, strict=True) for row in _rows(pk, entry, hold, is_test and not is_trial)
     ]
-    found: dict[int, list[Kept]] = {pk: [] for pk in pks}
-    for after, some in _by_moment(rows):
-        timed = {"after": float(after), "unless": READ if after else None, "expires": expires_in}
-        for pk, row in zip(_insert(connection, Delivery, [{**row, **timed} for row in some]), some, strict=True):
-            found[row["notification_id"]].append(Kept(pk, row["channel"], row["state"], row["reason"]))
-    return [Recorded(pk, tuple(found[pk])) for pk in pks]
+    now = utcnow()
+    found = _DELIVERIES.all(connection, {
+        "rows": json_rows.dump(rows), "now": now, "expires": expires_in,
+        "priority": plan.policy.priority if priority is None else priority,
+        "process": hold.process_id if hold else None, "token": hold.token if hold else None,
+        "until": now + timedelta(seconds=LEASE), "handed": now if hold and hold.handed else None,
+    })
+    numbers = {(row.notification_id, row.channel): row.id for row in found}
+    kept: dict[int, list[Kept]] = {pk: [] for pk in pks}
+    for pk, channel, state, reason, *_ in rows:
+        kept[pk].append(Kept(numbers[pk, channel], channel, state, reason))
+    return [Recorded(pk, tuple(kept[pk])) for pk in pks]
 
 
-def _by_moment(rows: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, list[dict[str, Any]]]]:
-    """The rows (seconds until their turn, values), those of one moment together, as the clock is one value of a statement."""
-    return [(after, [row for its, row in rows if its == after]) for after in sorted({after for after, _ in rows})]
-
-
-def _insert(connection: Connection, model: Any, rows: list[dict[str, Any]]) -> list[int]:
-    ordered = connection.dialect.name != "sqlite" and len(rows) > 1
-    pks: Sequence[int] = connection.execute(_inserting(model, ordered), rows).scalars().all()
+def _notifications(connection: Connection, rows: list[dict[str, Any]]) -> list[int]:
+    if len(rows) == 1:
+        return [_inserting(ordered=False).first(connection, rows[0]).id]
+    ordered = connection.dialect.name != "sqlite"
+    pks: Sequence[int] = connection.execute(_inserting(ordered=ordered).statement, rows).scalars().all()
     return list(pks) if ordered else sorted(pks)
 
 
 @cache  # composing it costs as much as running it
-def _inserting(model: Any, ordered: bool) -> ReturningInsert[Any]:
+def _inserting(*, ordered: bool) -> Direct:
     # SQLite numbers the rows of one INSERT in their order; there SQLAlchemy would keep the order by one statement a row.
-    return insert(model.__table__).values(_CLOCKED.get(model, {})).returning(
-        model.__table__.c.id, sort_by_parameter_order=ordered
-    )
-
-
-# What the database's clock says when the row is written, `after` and `expires` seconds from then. Without the latter: never.
-_CLOCKED: dict[Any, dict[str, Any]] = {
-    Delivery: {
-        "next_attempt_at": db_clock(bindparam("after", type_=Float())),
-        "expires_at": db_clock(bindparam("expires", type_=Float())),
-    }
-}
+    table: Any = Notification.__table__
+    return Direct(insert(table).returning(table.c.id, sort_by_parameter_order=ordered))
 
 
 def _notification(plan: Plan, entry: Entry, is_test: bool, is_trial: bool) -> dict[str, Any]:
@@ -137,36 +131,44 @@ def _notification(plan: Plan, entry: Entry, is_test: bool, is_trial: bool) -> di
     }
 
 
-def _deliveries(
-    pk: int, entry: Entry, priority: int, hold: Hold | None, is_simulated: bool
-) -> list[tuple[int, dict[str, Any]]]:
-    now = utcnow()
-    base = {
-        "notification_id": pk,
-        "priority": priority,
-        "created_at": now,
-        "detail": "",
-        "provider": "",
-        "attempt_count": 0,
-        "reap_count": 0,
-        "leased_by": None,
-        "lease_token": None,
-        "lease_until": None,
-        "handed_at": None,
-    }
-    provider = "simulator" if is_simulated else "socketio"
-    rows = [(0, {**base, "channel": IN_APP, "state": SENT, "reason": "", "provider": provider, "closed_at": now})]
+def _rows(pk: int, entry: Entry, hold: Hold | None, is_simulated: bool) -> list[Row]:
+    """A message's deliveries, in-app first. What this call is going to send is in its hands from birth."""
+    rows: list[Row] = [(pk, IN_APP, SENT, "", "simulator" if is_simulated else "socketio", 0, 0)]
     for decision in entry.decisions:
-        row = {**base, "channel": decision.channel, "state": decision.state, "reason": decision.reason}
-        row["closed_at"] = None if decision.state == QUEUED else now
-        if hold and decision.state == QUEUED and not decision.after:
-            row |= {
-                "state": SENDING,
-                "attempt_count": 1,
-                "leased_by": hold.process_id,
-                "lease_token": hold.token,
-                "lease_until": now + timedelta(seconds=LEASE),
-                "handed_at": now if hold.handed else None,
-            }
-        rows.append((decision.after, row))
+        held = hold is not None and decision.state == QUEUED and not decision.after
+        state = SENDING if held else decision.state
+        rows.append((pk, decision.channel, state, decision.reason, "", decision.after, int(held)))
     return rows
+
+
+def _writing() -> Direct:
+    """All rows in one value, whatever their number: the statement is composed once, and is one journey."""
+    rows = json_rows.source("rows")
+    state, wait, held = json_rows.column(rows, 2), json_rows.column(rows, 5, Float()), json_rows.column(rows, 6, Integer()) == 1
+    now = bindparam("now", type_=UtcDateTime())
+    values = {
+        "notification_id": json_rows.column(rows, 0, BigInteger()),
+        "channel": json_rows.column(rows, 1),
+        "state": state,
+        "reason": json_rows.column(rows, 3),
+        "detail": literal(""),
+        "provider": json_rows.column(rows, 4),
+        "next_attempt_at": db_clock(wait),
+        "unless": case((wait > 0, READ), else_=null()),
+        "expires_at": db_clock(bindparam("expires", type_=Float())),
+        "priority": bindparam("priority", type_=Integer()),
+        "attempt_count": case((held, 1), else_=0),
+        "reap_count": literal(0),
+        "round": literal(1),
+        "leased_by": case((held, bindparam("process", type_=Integer())), else_=null()),
+        "lease_token": case((held, bindparam("token", type_=Text())), else_=null()),
+        "lease_until": case((held, bindparam("until", type_=UtcDateTime())), else_=null()),
+        "handed_at": case((held, bindparam("handed", type_=UtcDateTime())), else_=null()),
+        "created_at": now,
+        "closed_at": case((or_(state == QUEUED, state == SENDING), null()), else_=now),
+    }
+    inserting = insert(Delivery).from_select(list(values), select(*values.values()), include_defaults=False)
+    return Direct(inserting.returning(*Delivery.__table__.c["id", "notification_id", "channel"]))
+
+
+_DELIVERIES = _writing()

@@ -1,6 +1,6 @@
 """A known person, and what they can be reached by: one select brings people with their active devices and opt-outs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,8 +62,13 @@ def people_select(
 
 def read_people(connection: Connection, statement: Select[Any], values: Mapping[str, Any] | None = None) -> list[Person]:
     """Run what `people_select` made, with the values it wants: one Person for each recipient, in their first rows' order."""
+    return people_of(connection.execute(statement, values))
+
+
+def people_of(rows: Iterable[Row[Any]]) -> list[Person]:
+    """The people in rows of what `people_select` made."""
     grouped: dict[int, list[Row[Any]]] = {}
-    for row in connection.execute(statement, values):
+    for row in rows:
         grouped.setdefault(row[0], []).append(row)
     return [_person(rows) for rows in grouped.values()]
 

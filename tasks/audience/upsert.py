@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from tasks.audience.description import COLUMNS, Description
 from tasks.audience.reach import FIELDS, Person
 from tasks.database import upsert
+from tasks.direct import Direct
 from tasks.models import Device, Recipient
 from tasks.models.types import utcnow
 
@@ -32,7 +33,8 @@ def store_people(
         return dict(known)
     given = frozenset(name for description in wanted.values() for name in description.fields)
     written = {}
-    for found in connection.execute(_storing(connection.dialect.name, given), rows):
+    storing = _storing(connection.dialect.name, given)
+    for found in storing.all(connection, rows[0]) if len(rows) == 1 else connection.execute(storing.statement, rows):
         person = Person(*found)
         before = known.get(person.external_id)
         written[person.external_id] = (
@@ -42,12 +44,12 @@ def store_people(
 
 
 @cache  # composing it costs more than running it; callers give the same few sets of columns again and again
-def _storing(dialect: str, given: frozenset[str]) -> Any:
+def _storing(dialect: str, given: frozenset[str]) -> Direct:
     insert = upsert(Recipient.__table__, dialect)
     changed = {name: insert.excluded[name] for name in (*sorted(given), "updated_at")}
     table = Recipient.__table__
     statement = insert.on_conflict_do_update(index_elements=["external_id"], set_=changed)
-    return statement.returning(table.c.id, *(table.c[name] for name in FIELDS))
+    return Direct(statement.returning(table.c.id, *(table.c[name] for name in FIELDS)))
 
 
 def store_tokens(
@@ -89,7 +91,9 @@ def _row(description: Description, known: Person | None) -> dict[str, Any] | Non
         return None  # dumped too, because True equals 1 and 1.0 equals 1
     empty = {name: {} if name == "attributes" else "" for name in COLUMNS}
     active = known.is_active if known else True
-    return {**empty, **after, "external_id": description.external_id, "is_active": active, "updated_at": utcnow()}
+    now = utcnow()
+    who = {"external_id": description.external_id, "is_active": active}
+    return {**empty, **after, **who, "created_at": now, "updated_at": now}
 
 
 def _with_devices(people: Mapping[str, Person], written: Iterable[tuple[int, DeviceRow]]) -> dict[str, Person]:
