@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, exists, or_, select
 from tasks import compose, presence
 from tasks.audience.recipients import Person
 from tasks.database import reading
+from tasks.direct import ByIds
 from tasks.errors import CarillonError
 from tasks.ledger import lease
 from tasks.ledger.pace import FREE, Pace
@@ -24,7 +25,7 @@ _OPTED_OUT = exists().where(
     OptOut.notification_type == TemplateVersion.notification_type,
     or_(OptOut.channel == "*", OptOut.channel == Delivery.channel),
 )
-_ROWS = (
+_ROWS = ByIds(
     select(
         TemplateVersion.id.label("version_id"),
         TemplateVersion.notification_type,
@@ -55,14 +56,14 @@ _ROWS = (
     .join(Notification, Delivery.notification_id == Notification.pk)
     .join(Recipient, Notification.recipient_id == Recipient.id)
     .join(TemplateVersion, Notification.template_version_id == TemplateVersion.id)
-    .where(Delivery.pk.in_(bindparam("ids", expanding=True)))
-    .order_by(Delivery.pk)
+    .order_by(Delivery.pk),
+    Delivery.pk,
 )
 # What many rows share is read once: a version's text may be 10 kB.
-_VERSIONS = (
+_VERSIONS = ByIds(
     select(*COLUMNS, *RULE_COLUMNS)
-    .outerjoin(Rule, Rule.notification_type == TemplateVersion.notification_type)
-    .where(TemplateVersion.id.in_(bindparam("ids", expanding=True)))
+    .outerjoin(Rule, Rule.notification_type == TemplateVersion.notification_type),
+    TemplateVersion.id,
 )
 _DATA = select(Broadcast.pk, Broadcast.data).where(Broadcast.pk.in_(bindparam("ids", expanding=True)))
 Devices = Mapping[int, Sequence[tuple[int, str, str]]]
@@ -107,12 +108,13 @@ def claim(
     if not ids:
         return token, []
     with lease.abandoned_on_error(token), reading() as connection:
-        rows = connection.execute(_ROWS, {"ids": ids}).all()
+        rows = _ROWS.all(connection, ids)
         return token, Claimed(channel, rows, _shared(connection, channel, rows))
 
 
 def _shared(connection: Connection, channel: str, rows: Sequence[AnyRow]) -> _Shared:
-    versions = {row.id: row for row in connection.execute(_VERSIONS, {"ids": sorted({row.version_id for row in rows})})}
+    version_ids = sorted({row.version_id for row in rows})
+    versions = {row.id: row for row in _VERSIONS.all(connection, version_ids)}
     sent = sorted({row.broadcast_id for row in rows} - {None})
     data = {pk: kept or {} for pk, kept in connection.execute(_DATA, {"ids": sent})} if sent else {}
     again = [row.delivery_pk for row in rows if row.attempt_count > 1 or row.round > 1]

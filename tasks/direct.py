@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect
+from sqlalchemy import BindParameter, Connection, Dialect, bindparam
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Change = Callable[[Any], Any]
@@ -34,7 +34,7 @@ class _Text:
 
 
 class Direct:
-    """A statement that gives rows, with one value for each of its parameters; none of them a list."""
+    """A statement with one value for each of its parameters; none of them a list."""
 
     def __init__(self, statement: Any) -> None:
         self.statement: Any = statement
@@ -42,16 +42,24 @@ class Direct:
 
     def all(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
         """The rows, as named tuples. An INSERT without VALUES takes its columns from `values`."""
+        return self._run(connection, values, rows=True)
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> None:
+        """Execute what gives no rows."""
+        self._run(connection, values, rows=False)
+
+    def _run(self, connection: Connection, values: Mapping[str, Any], *, rows: bool) -> list[Any]:
         heard = connection.dispatch
         if heard.before_cursor_execute or heard.after_cursor_execute:
-            return list(connection.execute(self.statement, values))
+            found = connection.execute(self.statement, values)
+            return list(found) if rows else []
         text = self._text(connection.dialect, values)
         asked = text.values(values)
         cursor = None
         try:
             cursor = connection.connection.cursor()
             cursor.execute(text.sql, asked)
-            return [text.row(row) for row in cursor.fetchall()]
+            return [text.row(row) for row in cursor.fetchall()] if rows else []
         except connection.dialect.loaded_dbapi.Error as error:
             connection._handle_dbapi_exception(error, text.sql, asked, cursor, None)
         finally:
@@ -70,6 +78,20 @@ class Direct:
         return found
 
 
+class ByIds:
+    """A select of rows by their ids in `key`. One id, the commonest case, goes straight to the driver."""
+
+    def __init__(self, statement: Any, key: Any) -> None:
+        self._one = Direct(statement.where(key == bindparam("id")))
+        self._some = statement.where(key.in_(bindparam("ids", expanding=True)))
+
+    def all(self, connection: Connection, ids: Sequence[int]) -> Sequence[Any]:
+        """The rows of these ids, each with its columns as attributes."""
+        if len(ids) == 1:
+            return self._one.all(connection, {"id": ids[0]})
+        return connection.execute(self._some, {"ids": ids}).all()
+
+
 def _composed(statement: Any, dialect: Dialect, names: list[str]) -> _Text:
     compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=None if statement.is_select else names)
     if compiled.insert_prefetch or compiled.update_prefetch:
@@ -86,7 +108,7 @@ def _bind(name: str, bind: BindParameter[Any], dialect: Dialect, names: Sequence
 
 
 def _reader(statement: Any, dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
-    columns = list(statement.exported_columns)
+    columns = list(statement.exported_columns) if hasattr(statement, "exported_columns") else []
     row = namedtuple("row", [column.key for column in columns])  # type: ignore[misc]  # names that only the statement knows
     changes = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
     if not any(changes):

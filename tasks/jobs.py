@@ -124,9 +124,7 @@ def _serve(channel: str, lane: int | None, per_minute: int | None = None) -> int
         return 0
     _rests[channel].pop(lane, None)
     provider = channels.provider(channel)
-    if breaker.is_down(provider.name) and not lease.has_due(channel, lane):
-        return 0  # the probe of a provider that is down is for a lane that has something to send
-    permit = breaker.permit(provider.name)
+    permit = breaker.permit(provider.name, lambda: lease.has_due(channel, lane))
     if permit == "open":
         return 0
     process, pace = current_process_id(), paces.of(channel, lane, per_minute)

@@ -1,10 +1,12 @@
 """A breaker per provider, shared by all workers: an outage must not burn the attempts of everything that waits."""
 
+from collections.abc import Callable
 from typing import Literal
 
-from sqlalchemy import Connection, case, delete, select, update
+from sqlalchemy import Connection, bindparam, case, delete, select, update
 
 from tasks.database import reading, upsert, writing
+from tasks.direct import Direct
 from tasks.models import Breaker
 from tasks.models.types import db_clock
 
@@ -15,21 +17,27 @@ PROBE_EVERY = 15.0  # seconds between two probes while it is open
 Permit = Literal["healthy", "shaky", "probe", "open"]
 
 
-def permit(provider: str) -> Permit:
-    """May this worker send through `provider` now?
+# Built once: composing it costs more than running it.
+_STATE = Direct(
+    select(Breaker.opened_at, (Breaker.next_probe_at <= db_clock()).label("may_probe")).where(
+        Breaker.provider == bindparam("provider")
+    )
+)
+
+
+def permit(provider: str, has_due: Callable[[], bool] = lambda: True) -> Permit:
+    """May this worker send through `provider` now? A probe is only for who has something to send: then it `has_due`.
 
     healthy: yes; shaky: yes, and a success clears its failures; probe: one message, to see whether it is back (only one worker
     at a time is told so); open: not now.
     """
     with reading() as connection:
-        row = connection.execute(
-            select(Breaker.opened_at, Breaker.next_probe_at <= db_clock()).where(Breaker.provider == provider)
-        ).first()
+        row = _STATE.first(connection, {"provider": provider})
     if row is None:
         return "healthy"
-    if row[0] is None:
+    if row.opened_at is None:
         return "shaky"
-    if not row[1]:
+    if not row.may_probe or not has_due():
         return "open"
     with writing() as connection:
         won = connection.execute(
@@ -38,12 +46,6 @@ def permit(provider: str) -> Permit:
             .values(next_probe_at=db_clock(PROBE_EVERY))
         ).rowcount
     return "probe" if won else "open"
-
-
-def is_down(provider: str) -> bool:
-    """True while the provider is held to be down."""
-    with reading() as connection:
-        return is_open(connection, provider)
 
 
 def is_open(connection: Connection, provider: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, and_, bindparam, exists, or_, select, update
 
 from tasks.database import reading, writing
+from tasks.direct import Direct
 from tasks.ledger import counts, escalation, json_rows
 from tasks.ledger.pace import FREE, Pace
 from tasks.models import Broadcast, Delivery
@@ -57,11 +58,10 @@ def lease(
 
 def _take(connection: Connection, of_broadcast: bool, given: dict[str, Any]) -> list[int]:
     """The innocent together; a suspect only by itself, when nothing else is due: should it kill again, it kills nobody beside."""
-    ids = sorted(connection.execute(_LEASE[of_broadcast], {**given, "p_from": 0, "p_to": SUSPECT_AFTER - 1}).scalars())
-    if ids:
-        return ids
-    alone = {**given, "p_limit": 1, "p_from": SUSPECT_AFTER, "p_to": 2**31 - 1}
-    return list(connection.execute(_LEASE[of_broadcast], alone).scalars())
+    rows = _LEASE[of_broadcast].all(connection, {**given, "p_from": 0, "p_to": SUSPECT_AFTER - 1})
+    if not rows:
+        rows = _LEASE[of_broadcast].all(connection, {**given, "p_limit": 1, "p_from": SUSPECT_AFTER, "p_to": 2**31 - 1})
+    return sorted(row.id for row in rows)
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def settled(tokens: Iterable[str]) -> None:
 def has_due(channel: str, broadcast_pk: int | None) -> bool:
     """True where a lane has something to do now."""
     with reading() as connection:
-        return connection.execute(_ANY_DUE[broadcast_pk is not None], _lane(channel, broadcast_pk)).first() is not None
+        return _ANY_DUE[broadcast_pk is not None].first(connection, _lane(channel, broadcast_pk)) is not None
 
 
 def _lane(channel: str, broadcast_pk: int | None) -> dict[str, Any]:
@@ -112,27 +112,29 @@ _DUE = [
     )
     for lane in (Delivery.broadcast_id.is_(None), Delivery.broadcast_id == bindparam("p_broadcast"))
 ]
-_ANY_DUE = [due.limit(1) for due in _DUE]
+_ANY_DUE = [Direct(due.limit(1)) for due in _DUE]
 _LEASE = [
-    update(Delivery)
-    .where(
-        Delivery.pk.in_(
-            due.where(Delivery.reap_count.between(bindparam("p_from"), bindparam("p_to")))
-            .order_by(Delivery.priority, Delivery.next_attempt_at)
-            .limit(bindparam("p_limit", type_=Integer()))
-            .with_for_update(skip_locked=True)
-            .scalar_subquery()
+    Direct(
+        update(Delivery)
+        .where(
+            Delivery.pk.in_(
+                due.where(Delivery.reap_count.between(bindparam("p_from"), bindparam("p_to")))
+                .order_by(Delivery.priority, Delivery.next_attempt_at)
+                .limit(bindparam("p_limit", type_=Integer()))
+                .with_for_update(skip_locked=True)
+                .scalar_subquery()
+            )
         )
+        .values(
+            state=SENDING,
+            lease_token=bindparam("p_token"),
+            lease_until=db_clock(LEASE),
+            leased_by=bindparam("p_process"),
+            handed_at=None,
+            attempt_count=Delivery.attempt_count + 1,
+        )
+        .returning(Delivery.pk)
     )
-    .values(
-        state=SENDING,
-        lease_token=bindparam("p_token"),
-        lease_until=db_clock(LEASE),
-        leased_by=bindparam("p_process"),
-        handed_at=None,
-        attempt_count=Delivery.attempt_count + 1,
-    )
-    .returning(Delivery.pk)
     for due in _DUE
 ]
 
@@ -149,7 +151,7 @@ def mark(connection: Connection, ids: Sequence[int], token: str, slot: int) -> s
     The last look before it: what expired, was read, paused or cancelled meanwhile stays here, and its row says so.
     """
     given = {"p_rows": json_rows.dump([[pk] for pk in ids]), "p_token": token}
-    handed = set(connection.execute(_HAND_OVER, given).scalars())
+    handed = {row.id for row in _HAND_OVER.all(connection, given)}
     if len(handed) < len(ids):
         ours = and_(Delivery.pk.in_(ids), Delivery.lease_token == token, Delivery.state == SENDING)
         _put_aside(connection, and_(ours, Delivery.pk.not_in(handed)), slot)
@@ -164,7 +166,7 @@ def release(ids: Sequence[int], token: str) -> None:
 
 
 def _runs() -> ColumnElement[bool]:
-    return and_(Broadcast.state.in_((EXPANDING, SENDING)), window_is_open())
+    return and_(or_(Broadcast.state == EXPANDING, Broadcast.state == SENDING), window_is_open())
 
 
 def _goes_on() -> ColumnElement[bool]:
@@ -173,7 +175,7 @@ def _goes_on() -> ColumnElement[bool]:
 
 
 _HANDED = json_rows.source("p_rows")  # [delivery]
-_HAND_OVER = (
+_HAND_OVER = Direct(
     update(Delivery)
     .where(
         Delivery.pk == json_rows.column(_HANDED, 0, BigInteger()),

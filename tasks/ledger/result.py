@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Connection, Integer, bindparam, case, insert,
 
 from tasks import outbox
 from tasks.database import writing
+from tasks.direct import Direct
 from tasks.ledger import counts, json_rows, told
 from tasks.models import Attempt, Delivery
 from tasks.models.types import UtcDateTime, db_clock
@@ -60,7 +61,7 @@ class Try:
 _CLOSED = json_rows.source("p_rows")  # [delivery, detail]
 # One statement for all rows that become the same. A late answer may settle a row that is `unknown`; it never finds one that is
 # closed otherwise, because closing takes the token away.
-_CLOSE = (
+_CLOSE = Direct(
     update(Delivery)
     .where(
         Delivery.pk == json_rows.column(_CLOSED, 0, BigInteger()),
@@ -86,14 +87,14 @@ _NUMBERS = {
     "delivery_id": BigInteger(), "device_id": BigInteger(), "round": Integer(), "number": Integer(), "duration_ms": Integer(),
 }
 _WORDS = ("provider", "target", "outcome", "code", "response", "provider_ref")
-_LOG = insert(Attempt).from_select(
+_LOG = Direct(insert(Attempt).from_select(
     [*_NUMBERS, *_WORDS, "started_at"],
     select(
         *(json_rows.column(_TRIED, position, kind) for position, kind in enumerate(_NUMBERS.values())),
         *(json_rows.column(_TRIED, position) for position, _ in enumerate(_WORDS, len(_NUMBERS))),
         bindparam("p_started", type_=UtcDateTime()),
     ),
-)
+))
 
 
 def close(results: Sequence[Result], tries: Sequence[Try], token: str, slot: int, *, again: bool = False) -> int:
@@ -116,7 +117,7 @@ def record(
     changes: Counter[counts.Key] = Counter()
     done = {pk for same in _alike(results) for pk in _close(connection, same, token, changes)}
     for started, together in groupby(tries, key=attrgetter("started_at")):
-        connection.execute(_LOG, {"p_started": started, "p_rows": json_rows.dump([_line(entry) for entry in together])})
+        _LOG.run(connection, {"p_started": started, "p_rows": json_rows.dump([_line(entry) for entry in together])})
     counts.add(connection, slot, changes)
     outbox.deliveries(connection, {one.delivery_id: (one.state, one.reason) for one in results if one.delivery_id in done})
     return len(done)
@@ -162,7 +163,7 @@ def _write(connection: Connection, alike: Sequence[Result], token: str, origin: 
         "p_closed": int(one.state in CLOSED_STATES),
         "p_keep": int(one.state == UNKNOWN),
     }
-    return set(connection.execute(_CLOSE, given).scalars())
+    return {row.id for row in _CLOSE.all(connection, given)}
 
 
 def _count(changes: Counter[counts.Key], result: Result) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, event, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tasks.database import reading, writing
-from tasks.direct import Direct
+from tasks.direct import ByIds, Direct
 from tasks.extensions import db
 from tasks.models import Recipient
 from tests.tasks.counting import statements
@@ -92,3 +92,12 @@ def test_what_it_cannot_do_is_refused(any_app):
             Direct(select(TABLE.c.id).where(TABLE.c.id.in_(bindparam("wanted", expanding=True)))).all(connection, {"wanted": [1]})
         with pytest.raises(ValueError, match="wanted"):
             BY_ID.all(connection, {})
+
+
+def test_rows_by_their_ids(any_app):
+    by_pk = ByIds(select(TABLE.c.id, TABLE.c.external_id).order_by(TABLE.c.id), TABLE.c.id)
+    with writing() as connection:
+        first, second = (ADD.first(connection, _row(who)).id for who in ("ann", "ben"))
+    with reading() as connection:
+        found = [[row.external_id for row in by_pk.all(connection, ids)] for ids in ([second], [second, first], [second + 1], [])]
+    assert found == [["ben"], ["ann", "ben"], [], []]
