@@ -61,8 +61,9 @@ def open_(page: Any, address: str) -> Any:
 
 
 def dress(page: Any, scheme: str) -> None:
-    """Show the page in light or dark, with no colour still on its way."""
+    """Show the page in light or dark, with no colour still on its way, and nothing dimmed because its answer is."""
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.locator("[aria-busy=true]").first.wait_for(state="detached")
     page.evaluate(SETTLED)
 
 

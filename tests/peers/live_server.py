@@ -16,6 +16,7 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tasks import live
+from tests.peers.program import STARTS_WITHIN
 
 
 class _Quiet(WSGIRequestHandler):
@@ -75,7 +76,7 @@ def gunicorn(settings: Mapping[str, object], *options: str, port: int = 0) -> It
 
 
 def _await_answer(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < deadline and process.poll() is None:
         try:
             requests.get(f"{url}/healthz", timeout=5)

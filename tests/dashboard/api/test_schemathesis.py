@@ -47,6 +47,7 @@ def asked(program: Program, folder: Path, *arguments: str, checks: tuple[str, ..
     return int(cases)
 
 
+@pytest.mark.timeout(600)
 def test_it_finds_nothing(program: Program, tmp_path: Path) -> None:
     assert asked(program, tmp_path, "--phases", "examples,fuzzing", "--max-examples", "2") > 100
 
