@@ -79,7 +79,12 @@ class Settings(BaseSettings):
     @field_validator("allowed_origins", mode="before")
     @classmethod
     def _split_words(cls, value: object) -> object:
-        return [part.strip().rstrip("/") for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if not value.strip():
+            return []
+        # Commas around nothing were meant to say something: the empty entry stays, for the check to refuse.
+        return [part.strip().rstrip("/") for part in value.split(",") if part.strip()] or [""]
 
     @field_validator("retry_delays")
     @classmethod

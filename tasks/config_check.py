@@ -45,7 +45,7 @@ def _check_security(config: Settings, host: str) -> Iterator[Problem]:
         yield Problem("error", "CARILLON_SECRET_KEY", "shorter than 16 characters.", "Use 32 random bytes or more.")
     for origin in config.allowed_origins:
         parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query or {"*", "@"} & {*parts.netloc}:
             yield Problem(
                 "error",
                 "CARILLON_ALLOWED_ORIGINS",

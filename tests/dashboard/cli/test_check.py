@@ -31,7 +31,9 @@ def test_before_the_first_start_it_says_how_to_start(carillon: Carillon, no_home
         ("SMTP_URL", "http://mail", "not an SMTP address"),
         ("SPARROW_TOKEN", "t", "the sender is not"),
         ("FCM_CREDENTIALS", "/nowhere.json", "no file at /nowhere.json"),
-        ("ALLOWED_ORIGINS", "*", "is not an origin"),
+        *(("ALLOWED_ORIGINS", value, "is not an origin") for value in (
+            "*", "https://*.example.org", "https://shop.example.org,*", ",", "null", "https://a@shop.example.org", "https://x?y",
+        )),
         ("PROCESSES", "3", "no message queue"),
         ("QUEUE_URL", "amqp://x", "only redis://"),
         ("QUEUE_URL", "redis://127.0.0.1:1/0", "the queue does not answer"),
