@@ -41,6 +41,10 @@ REFUSALS = {
     429: "Too many requests, or too many messages to one person: `violated-policies` says which limit.",
     503: "The database does not answer. Nothing was accepted: send the same again after `Retry-After` seconds.",
 }
+# What the HTTP server says before we hear of the request.
+TOO_LONG = {
+    414: "The address is longer than the server reads (4 kB).", 431: "The headers are larger than the server reads (8 kB each).",
+}
 ALWAYS = (401, 403, 429, 503)
 WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 WITH_BODY = (400, 413, 415, 422)
@@ -48,7 +52,9 @@ WITH_BODY = (400, 413, 415, 422)
 
 def refusals(*statuses: int) -> dict[int | str, Any]:
     """The documented answers of these error statuses, and of those that every API route has."""
-    return {status: _refusal(status) for status in sorted({*statuses, *ALWAYS})}
+    page = {"text/html": {"schema": {"type": "string"}}}
+    unread: dict[int | str, Any] = {status: {"description": words, "content": page} for status, words in TOO_LONG.items()}
+    return {status: _refusal(status) for status in sorted({*statuses, *ALWAYS})} | unread
 
 
 def resource(tag: str, about: str, *, name: str = "") -> APIBlueprint:

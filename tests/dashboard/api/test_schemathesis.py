@@ -2,7 +2,8 @@
 
 It may not revoke or rotate keys: it would find its own in their list and lock itself out, and see nothing but 401 from then on.
 What only the data decide (a phone number that is none, a segment that there is not) no schema can say, so it is not asked whether
-valid shapes are always taken. A wrong entry of a bulk call is answered in its own line, so that call may take what is invalid.
+valid shapes are always taken. A wrong entry of a bulk call is answered in its own line, so that call may take what is invalid. A
+repeat with an idempotency key tells of what was made the first time, also where that was deleted since.
 """
 
 import re
@@ -18,7 +19,7 @@ from tests.peers.program import Program, answer, clean_environment
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
     "response_schema_conformance", "missing_required_header", "unsupported_method", "allow_header_conformance", "use_after_free",
-    "ensure_resource_availability", "ignored_auth",
+    "ignored_auth",
 )
 
 
@@ -41,7 +42,7 @@ def asked(program: Program, folder: Path, *arguments: str, checks: tuple[str, ..
         ],
         cwd=folder, env=clean_environment(folder), capture_output=True, text=True, timeout=3_000,
     )
-    assert done.returncode == 0, done.stdout[-8_000:] + done.stderr[-2_000:]
+    assert done.returncode == 0, re.sub(r"[^\s'\"]{300,}", "...", done.stdout)[-20_000:] + done.stderr[-2_000:]
     assert answer(program.url(), key, "/templates/").status_code == 200, "its key is alive: it did not only see 401"
     (cases,) = re.findall(r"(\d+) generated", done.stdout)
     return int(cases)
@@ -55,7 +56,7 @@ def test_it_finds_nothing(program: Program, tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(3_600)
 def test_it_finds_nothing_in_ten_thousand_cases(program: Program, tmp_path: Path) -> None:
-    assert asked(program, tmp_path, "--max-examples", "200", "--workers", "2") > 10_000
+    assert asked(program, tmp_path, "--max-examples", "250", "--workers", "2") > 10_000
 
 
 @pytest.mark.long
