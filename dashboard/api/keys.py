@@ -8,8 +8,9 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from dashboard import audit, keys, rotation
 from dashboard.api.fields import Channel
+from dashboard.api.repeats import once, once_unkept
 from dashboard.api.resource import WITH_BODY, Answer, as_answer, refusals, resource
-from dashboard.api.schemas import Body, Parameters, Slug
+from dashboard.api.schemas import Body, Parameters, SendHeaders, Slug
 from dashboard.auth import api_key
 from tasks.errors import NotAllowed, UnknownKey
 from tasks.models import ApiKey
@@ -90,7 +91,7 @@ class KeysAnswer(BaseModel):
     keys: list[KeyAnswer]
 
 
-api = resource("keys", "API keys. These calls take no Idempotency-Key: an answer that holds a key is never kept.")
+api = resource("keys", "API keys. What holds a key is kept nowhere: a repeat with its Idempotency-Key is a 409 that names it.")
 
 
 @api.get("/keys/", responses={200: KeysAnswer, **refusals()})
@@ -100,9 +101,10 @@ def index() -> Answer:
     return jsonify({"keys": [_shown(row) for row in rotation.every()]})
 
 
-@api.post("/keys/", responses={201: NewKeyAnswer, **refusals(*WITH_BODY)})
+@api.post("/keys/", responses={201: NewKeyAnswer, **refusals(409, *WITH_BODY)})
 @api_key("keys")
-def create(body: KeyBody) -> Answer:
+@once_unkept("key")
+def create(header: SendHeaders, body: KeyBody) -> Answer:
     """Make a key with no more rights than the calling one. The answer is the only place that ever shows it."""
     limits = _no_more_than(g.api_key, body)
     row, plaintext = keys.create_key(body.name, body.scopes, audit.current_actor(), _end(g.api_key, body), limits)
@@ -111,16 +113,18 @@ def create(body: KeyBody) -> Answer:
 
 @api.post("/keys/<prefix>/rotate/", responses={201: NewKeyAnswer, **refusals(404, 409, *WITH_BODY)})
 @api_key("keys")
-def rotate(path: PrefixPath, body: RotateBody) -> Answer:
+@once_unkept("key")
+def rotate(header: SendHeaders, path: PrefixPath, body: RotateBody) -> Answer:
     """Make the next key with the same name and rights; the old one works for the overlap, then no more."""
     old = _within_reach(path.prefix)
     row, plaintext = rotation.rotate(old, audit.current_actor(), timedelta(seconds=body.overlap))
     return as_answer({**_shown(row), "key": plaintext}, 201)
 
 
-@api.post("/keys/<prefix>/revoke/", responses={200: KeyAnswer, **refusals(404, 422)})
+@api.post("/keys/<prefix>/revoke/", responses={200: KeyAnswer, **refusals(404, 409, 422)})
 @api_key("keys")
-def revoke(path: PrefixPath) -> Answer:
+@once
+def revoke(header: SendHeaders, path: PrefixPath) -> Answer:
     """Switch a key off for good; live connections opened with its tokens end within seconds. Safe to repeat."""
     row = _within_reach(path.prefix)
     rotation.revoke(row, audit.current_actor())

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, request
 
+from dashboard.api.resource import as_answer
 from dashboard.api.schemas import SendHeaders
 from tasks import idempotency, vault
 from tasks.database import reading
-from tasks.errors import CarillonError
+from tasks.errors import CarillonError, WrongState
 from tasks.idempotency import Repeated
 from tasks.options import SendOptions
 
@@ -97,6 +98,37 @@ def once_in_secret(view: View) -> View:
         return found
 
     return answer  # type: ignore[return-value]
+
+
+def once_unkept(name: str) -> Callable[[View], View]:
+    """As `once`, for an answer whose field `name` must be kept nowhere: a repeat is refused, and told what was made."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def answer(*args: Any, **kwargs: Any) -> Any:
+            whole: list[Response] = []
+
+            @wraps(view)
+            def without(*args: Any, **kwargs: Any) -> Response:
+                whole.append(current_app.make_response(view(*args, **kwargs)))
+                shown = {field: value for field, value in whole[0].get_json().items() if field != name}
+                return as_answer(shown, whole[0].status_code)
+
+            try:
+                once(without)(*args, **kwargs)
+            except Repeated as first:
+                raise _made_before(json.loads(first.body), name) from None
+            return whole[0]
+
+        return answer  # type: ignore[return-value]
+
+    return decorate
+
+
+def _made_before(made: dict[str, Any], name: str) -> WrongState:
+    what = f"This call was made before, and its `{name}` was shown only then: it made {made['prefix']}."
+    remedy = "If nobody has it, revoke that one and call again with another Idempotency-Key."
+    return WrongState(what, field="Idempotency-Key", remedy=remedy, prefix=made["prefix"])
 
 
 def _again(first: Repeated) -> Response:

@@ -51,6 +51,28 @@ def test_a_key_makes_rotates_and_revokes_another(app: Flask, service: FlaskClien
     assert db.session.scalars(select(IdempotencyKey)).all() == []
 
 
+def test_a_repeat_makes_no_second_key_and_the_first_is_kept_nowhere(any_app: Flask) -> None:
+    seed()
+    service, asked = client_with(any_app, *SCOPES), {"Idempotency-Key": "till-1"}
+    made = service.post("/keys/", json={"name": "till", "scopes": ["send"]}, headers=asked)
+
+    again = service.post("/keys/", json={"name": "till", "scopes": ["send"]}, headers=asked)
+
+    assert (made.status_code, again.status_code, again.json["prefix"]) == (201, 409, made.json["prefix"])
+    assert again.json["field"] == "Idempotency-Key"
+    other = service.post("/keys/", json={"name": "other", "scopes": ["send"]}, headers=asked)
+    assert other.json["code"] == "idempotency_conflict"
+    rotate = f"/keys/{made.json['prefix']}/rotate/"
+    rotated, repeated = (service.post(rotate, json={}, headers=asked) for _ in range(2))
+    assert (rotated.status_code, repeated.status_code, repeated.json["prefix"]) == (201, 409, rotated.json["prefix"])
+    ended, twice = (service.post(f"/keys/{rotated.json['prefix']}/revoke/", headers=asked) for _ in range(2))
+    assert (ended.status_code, twice.data) == (200, ended.data)
+    kept = str(list(db.session.scalars(select(IdempotencyKey.body))))
+    assert "crl_" not in kept
+    assert made.json["prefix"] in kept
+    assert [one["name"] for one in service.get("/keys/").json["keys"]] == ["till", "till", "shop"]
+
+
 @pytest.mark.parametrize(("body", "status", "words"), [
     ({"scopes": ["send", "broadcast"]}, 403, "broadcast"), ({"scopes": ["send"], "kind": "live"}, 403, "kind live"),
     ({"scopes": ["send"], "channels": ["sms", "email"]}, 403, "channel email"),
