@@ -18,6 +18,7 @@ from dashboard import create_app
 from dashboard.web_process import WebProcess, begin
 from tasks.config import Settings
 from tasks.errors import ConfigurationError
+from tasks.live import gate
 from tasks.logs import init_logging
 
 SPARE_THREADS = 50  # for requests, beside one thread for each live connection
@@ -95,7 +96,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Called by gunicorn. Nothing of the environment (GUNICORN_CMD_ARGS) or of a file is read here."""
         # gunicorn closes what it is given; our own socket stays ours to close.
-        threads = self.settings.max_sockets + SPARE_THREADS
+        threads = (self.settings.max_sockets or gate.ON_THREADS) + SPARE_THREADS
         values: dict[str, Any] = {
             "bind": f"fd://{os.dup(self.listener.fileno())}", "workers": 1, "worker_class": Serving, "threads": threads,
             "worker_connections": threads + 1_000, "graceful_timeout": GRACE, "timeout": 120, "loglevel": "warning",

@@ -14,7 +14,6 @@ from dashboard import keys, tokens
 from dashboard.receipts import Receipts
 from dashboard.tokens import Claims
 from tasks import inbox, live, presence
-from tasks.config import settings
 from tasks.database import reading
 from tasks.errors import CarillonError, InvalidOption, InvalidToken
 from tasks.extensions import socketio
@@ -54,7 +53,7 @@ def connect(auth: Any = None) -> None:
 
 def _admit(auth: Mapping[str, Any]) -> None:
     stream = _stream()
-    if len(stream.crowd) >= settings().max_sockets:
+    if len(stream.crowd) >= stream.most:
         raise _refusal("full", "This server has no room for another connection just now. Try again later.")
     claims = tokens.verify(auth.get("token"))
     person = gathered(_owners, claims.subject)

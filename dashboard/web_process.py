@@ -4,6 +4,7 @@ Importing starts nothing: `begin` does, in the process that serves (after any fo
 """
 
 import logging
+import resource
 import threading
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from tasks.extensions import socketio
 from tasks.ledger import processes
 from tasks.queue import huey
 from tasks.worker import Worker
+
+SPARE_FILES = 1_000  # beside the live connections: requests, the database, the log
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +90,17 @@ def _not_of_closed_sockets(found: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(found)
 
 
+def allow_files(sockets: int) -> None:
+    """Let this process open a file for each of so many live connections: systems start programs with room for 1,024."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = sockets + SPARE_FILES
+    if most != resource.RLIM_INFINITY and most < wanted:
+        log.warning("%d live connections need %d open files, and this system allows %d: raise LimitNOFILE", sockets, wanted, most)
+        wanted = most
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def _note_settings() -> None:
     try:
         environment.note_settings(settings())
@@ -100,6 +114,9 @@ def begin(app: Flask) -> WebProcess:
         embedded = settings().embedded_worker
         app.extensions["carillon.kind"] = "embedded" if embedded else "web"
         _note_settings()
+        current = live.current()
+    if current is not None and current.stream is not None:
+        allow_files(current.stream.most)
     pulse = Worker(app, embedded=True) if embedded else Pulse(app)
     pulse.start()
     return WebProcess(app, pulse)

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[list[str], NoDecode] = []  # other web origins whose pages may open a socket
     trust_proxy: int = 0  # how many reverse proxies stand in front (X-Forwarded-*)
     processes: int = 1  # web processes that share this configuration; above 1 needs MESSAGE_QUEUE_URL
-    max_sockets: int = 250  # live connections one threaded process accepts before it refuses clearly
+    max_sockets: int = Field(default=0, ge=0)  # live connections of one process; 0: what tasks.live.gate says for its kind
     embedded_worker: bool = False  # start the worker inside the web process (`carillon up` sets it)
 
     smtp_url: str = ""  # smtp://user:password@host:587 (STARTTLS where offered) or smtps://host:465

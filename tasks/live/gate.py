@@ -9,6 +9,7 @@ from socketio import Server
 
 from tasks.live.websocket import OneThreadWebSocket
 
+ON_THREADS, ON_GEVENT = 250, 10_000  # live connections that one process accepts: a thread each is dear, a greenlet is not
 SPARE = 16  # transports above the cap, held just long enough to hear the reason of their refusal
 PATIENCE = 10.0  # seconds from opening a transport to a valid token
 

@@ -64,13 +64,15 @@ def _serve(app: Flask, config: Settings, emitter: Emitter | None) -> Stream:
         ping_interval=PING_INTERVAL, ping_timeout=PING_TIMEOUT,
     )
     pings.gather(socketio.server, PING_INTERVAL)
+    most = config.max_sockets or gate.ON_THREADS
     if _async_mode() == "gevent":
+        most = config.max_sockets or gate.ON_GEVENT
         outgoing.spare(socketio.server)
-    stream = Stream(app, socketio.server)
+    stream = Stream(app, socketio.server, most)
     manager.accepted = stream.welcome
     strangers = gate.Strangers(socketio.server)
     stream.every_second(lambda: strangers.close_stale(stream.admitted()))
-    gate.limit(socketio.server, config.max_sockets, stream.start)
+    gate.limit(socketio.server, most, stream.start)
     return stream
 
 

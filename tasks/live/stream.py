@@ -37,8 +37,9 @@ Ready = Mapping[int, Sequence[Listener]]
 class Stream:
     """Gives the listeners of this process their messages and unread counts. Safe to call from any thread."""
 
-    def __init__(self, app: Flask, server: Server) -> None:
+    def __init__(self, app: Flask, server: Server, most: int) -> None:
         self.crowd = Crowd()
+        self.most = most  # live connections that this process accepts
         self._app = app
         self._server = server
         self._guard = threading.Lock()

@@ -1,5 +1,7 @@
 """`gunicorn wsgi:app`: one of possibly many web processes."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -94,3 +96,19 @@ def until_registered(running: web_process.WebProcess) -> None:
     while not kinds():
         assert time.monotonic() < deadline
         running.pulse.join(0.02)
+
+
+@pytest.mark.parametrize(
+    ("limits", "sockets", "expected"),
+    [((256, 4_000), 1_000, 2_000), ((256, 1_500), 1_000, 1_500), ((3_000, 4_000), 1_000, 3_000)],
+)
+def test_there_is_a_file_for_each_live_connection_as_far_as_the_system_allows(
+    limits: tuple[int, int], sockets: int, expected: int
+) -> None:
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {limits}); from dashboard.web_process import allow_files;"
+        f"allow_files({sockets}); print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str((expected, limits[1]))
+    assert ("LimitNOFILE" in done.stderr) == (expected < sockets + 1_000)
