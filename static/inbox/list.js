@@ -10,7 +10,7 @@ export const makeList = (host, client, say, button, opened) => {
   let clock;
 
   const since = (date) => {
-    let past = (date - Date.now()) / 1000;
+    let past = Math.min((date - Date.now()) / 1000, 0); // nothing is to come, however slow this clock is
     for (const [unit, size] of UNITS) {
       if (Math.abs(past) < size) return clock.format(Math.trunc(past), unit);
       past /= size;

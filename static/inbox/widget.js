@@ -76,7 +76,7 @@ const mount = (host) => {
   const news = make("p", "state", { role: "status" });
   const empty = make("p", "empty");
   const older = button("older", "older", () => client.older().catch(() => {}));
-  const onbeforetoggle = ({ newState }) => {
+  const turned = ({ newState }) => {
     if (newState !== "open") return panel.contains(root.activeElement) && bell.focus();
     missed = 0;
     heading.autofocus = true; // not before: a page that loads is not to go there
@@ -84,7 +84,8 @@ const mount = (host) => {
     lay();
     draw(true);
   };
-  const panel = make("div", "panel", { role: "dialog", popover: "auto", onbeforetoggle }, header, news, make("div", "scroll", {}, list, empty, older));
+  const panel = make("div", "panel", { role: "dialog", popover: "auto" }, header, news, make("div", "scroll", {}, list, empty, older));
+  panel.addEventListener("beforetoggle", turned);
   const bell = make("button", "bell", { ariaHasPopup: "dialog", popoverTargetElement: panel }, icon("bell"), badge);
 
   /** Put the list beside the bell, on the side where there is room. */

@@ -185,6 +185,16 @@ def test_a_flood_leaves_a_list_of_a_page_and_the_rest_behind_a_button(running: B
     assert device.widget.get_by_role("button", name="Show older").is_hidden()
 
 
+def test_a_slow_clock_tells_no_future(running: Bell, visit: Callable[..., Device]) -> None:
+    device = visit(f'<html lang="en"><title>Shop</title>{running.shop.widget}{running.shop.script}')
+    device.page.evaluate("() => { Date.now = () => 0 }")
+    running.send("Hello")
+    device.badge(1)
+    device.bell.click()
+    device.shows("Hello")
+    assert device.row("Hello").locator("time").inner_text() == "now"
+
+
 def test_the_readmes_widget_and_its_client_work_as_they_stand(running: Bell, visit: Callable[..., Device]) -> None:
     script = f'<script type="module" nonce="shop">{snippet("js", "InboxClient")}</script>'
     page = f'<html lang="en"><title>Shop</title>{snippet("html", "<carillon-inbox")}{script}'
