@@ -17,6 +17,7 @@ from tasks.database import reading
 from tasks.models import Delivery, IdempotencyKey, Notification
 from tests.chaos.processes import answers, environment, free_port, until
 from tests.chaos.run import Run
+from tests.peers.program import STARTS_WITHIN
 
 CLIENTS = 4
 
@@ -72,7 +73,7 @@ class Poster:
         self._threads = [threading.Thread(target=self._client, args=(number,), daemon=True) for number in range(CLIENTS)]
 
     def __enter__(self) -> "Poster":
-        until(lambda: answers(self.web.port), 30, "the web process never listened")
+        until(lambda: answers(self.web.port), STARTS_WITHIN, "the web process never listened")
         for thread in self._threads:
             thread.start()
         return self

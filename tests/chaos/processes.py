@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
+from tests.peers.program import STARTS_WITHIN
+
 READY_AFTER = 2.0  # seconds: who has run that long is at work, and worth killing
 
 
@@ -88,8 +90,8 @@ class Providers:
     def up(self) -> None:
         """Start, and wait until both listen."""
         self._process = subprocess.Popen([sys.executable, "-m", "tests.chaos.providers", str(self.folder)])
-        until(lambda: (self.folder / "providers.json").exists(), 20)
-        until(lambda: all(answers(port) for port in self._ports().values()), 20)
+        until(lambda: (self.folder / "providers.json").exists(), STARTS_WITHIN)
+        until(lambda: all(answers(port) for port in self._ports().values()), STARTS_WITHIN)
 
     def down(self) -> None:
         """Kill it: from now on connections are refused."""
@@ -118,7 +120,7 @@ def smtp_sink(record: Path) -> Iterator[int]:
     port = free_port()
     command = (sys.executable, "-m", "tests.peers.smtp_sink", "--port", str(port), "--log", str(record))
     with process(*command, stdout=subprocess.DEVNULL):
-        until(lambda: answers(port), 10)
+        until(lambda: answers(port), STARTS_WITHIN)
         yield port
 
 
