@@ -73,7 +73,11 @@ class Poster:
         self._threads = [threading.Thread(target=self._client, args=(number,), daemon=True) for number in range(CLIENTS)]
 
     def __enter__(self) -> "Poster":
-        until(lambda: answers(self.web.port), STARTS_WITHIN, "the web process never listened")
+        try:
+            until(lambda: answers(self.web.port), STARTS_WITHIN, "the web process never listened")
+        except AssertionError:
+            self.web.end()  # nobody else would: it would go on beside all tests that follow
+            raise
         for thread in self._threads:
             thread.start()
         return self
