@@ -6,6 +6,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, select
 
 from tasks.database import reading, upsert, writing
+from tasks.direct import Direct
 from tasks.gathering import gathered
 from tasks.models import Connection, Notification, Process
 from tasks.models.types import db_clock
@@ -60,11 +61,10 @@ def online_receivers(first: int, last: int) -> set[int]:
     A range, because a thousand single numbers take the database longer to read than to answer.
     """
     with reading() as connection:
-        return set(connection.execute(_ONLINE_RECEIVERS, {"first": first, "last": last}).scalars())
+        return {row.recipient_id for row in _ONLINE_RECEIVERS.all(connection, {"first": first, "last": last})}
 
 
-# Built once: every send asks it, and composing it costs as much as running it.
-_ONLINE_RECEIVERS = (
+_ONLINE_RECEIVERS = Direct(  # every send asks it
     select(Notification.recipient_id)
     .where(
         Notification.pk.between(bindparam("first", type_=Notification.pk.type), bindparam("last", type_=Notification.pk.type)),
