@@ -43,7 +43,15 @@ def init_sockets(app: Flask) -> None:
 def connect(auth: Any = None) -> None:
     """Let a person in: check the token, join the person's own room, note the presence. The first `sync` follows by itself."""
     try:
-        _admit(auth if isinstance(auth, Mapping) else {})
+        _admit_or_say_why(auth if isinstance(auth, Mapping) else {})
+    except ConnectionRefusedError:
+        _stream().turn_away(request.sid)  # type: ignore[attr-defined]
+        raise
+
+
+def _admit_or_say_why(auth: Mapping[str, Any]) -> None:
+    try:
+        _admit(auth)
     except InvalidToken as error:
         raise _refusal(error.reason, str(error)) from None
     except (CarillonError, SQLAlchemyError):

@@ -72,7 +72,8 @@ def _serve(app: Flask, config: Settings, emitter: Emitter | None) -> Stream:
     manager.accepted = stream.welcome
     strangers = gate.Strangers(socketio.server)
     stream.every_second(lambda: strangers.close_stale(stream.admitted()))
-    gate.limit(socketio.server, most, stream.start)
+    stream.every_second(stream.door.hurry)
+    gate.limit(socketio.server, most, stream.start, stream.door)
     return stream
 
 

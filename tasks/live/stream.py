@@ -19,6 +19,7 @@ from tasks.database import reading
 from tasks.gathering import gathered
 from tasks.inbox import Change
 from tasks.live.crowd import Crowd
+from tasks.live.door import Door
 from tasks.live.listener import Listener, first_syncs
 from tasks.live.mirror import Mirror
 from tasks.live.packets import event_packet
@@ -39,6 +40,7 @@ class Stream:
 
     def __init__(self, app: Flask, server: Server, most: int) -> None:
         self.crowd = Crowd()
+        self.door = Door()
         self.most = most  # live connections that this process accepts
         self._app = app
         self._server = server
@@ -76,11 +78,17 @@ class Stream:
             log.exception("the inbox cannot be read: a client has to connect again")
             self._server.eio.sockets[transport].close(wait=False)
             return
+        finally:
+            self.door.leave(transport)
         person = listener.recipient_id
         self.wake(
             look=[person] if listener.missed_news else (),
             changes=[Change(person, 0, inbox.REFRESH, None)] if listener.missed_changes else (),
         )
+
+    def turn_away(self, sid: str) -> None:
+        """This connection is refused: its place at the door is free."""
+        self.door.leave(self._server.manager.eio_sid_from_sid(sid, "/"))
 
     def wake(self, *, look: Iterable[int] = (), changes: Iterable[Change] = ()) -> None:
         """People (their rows' ids) who may have something new, and what was done to messages. Only those here matter."""

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 import uuid
 
@@ -355,6 +356,34 @@ def test_an_old_client_is_told_that_it_is_too_old(url):
     answer = requests.get(f"{url}/socket.io/?EIO=3&transport=polling", timeout=5)
     assert answer.status_code == 400
     assert "unsupported version" in answer.text
+
+
+@one_database
+def test_all_places_at_the_door_are_free_again_whatever_became_of_those_who_came(any_app, url, token, connect, monkeypatch):
+    person()
+    door = any_app.extensions["carillon.live"].stream.door
+    monkeypatch.setattr(door, "_places", threading.Semaphore(1))
+    for _ in range(3):
+        assert refusal(url, {"token": "nonsense"})
+        assert refusal(url, {"token": token("nobody")})
+        connect().wait("sync")
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 10) as silent:
+        silent.sendall(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert silent.recv(4096)
+        connect().wait("sync")  # a stranger who says nothing holds the place for two seconds, no longer
+    assert door._inside == {}
+
+
+def test_who_has_hung_up_is_known():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        here, gone = (socket.create_connection(listening.getsockname()) for _ in range(2))
+        wires = [listening.accept()[0] for _ in range(2)]
+        gone.close()
+        time.sleep(0.05)
+        assert [gate._is_there({"gunicorn.socket": wire}) for wire in wires] == [True, False]
+        for wire in (*wires, here):
+            wire.close()
+    assert gate._is_there({})  # no gunicorn
 
 
 @one_database
