@@ -45,7 +45,7 @@ def connect(auth: Any = None) -> None:
     try:
         _admit_or_say_why(auth if isinstance(auth, Mapping) else {})
     except ConnectionRefusedError:
-        _stream().turn_away(request.sid)  # type: ignore[attr-defined]
+        _stream().turn_away(_sid())
         raise
 
 
@@ -79,7 +79,7 @@ def _owners(names: Sequence[str]) -> Sequence[int | None]:
 
 
 def _enter(stream: Stream, person: int, claims: Claims, since: object) -> None:
-    sid: str = request.sid  # type: ignore[attr-defined]
+    sid = _sid()
     # First the presence row, then (after the handshake) the reading of what was missed: a sender commits, then looks for the row.
     presence.came(sid, person, current_process_id())
     stream.crowd.add(Listener(sid, person, claims.expires_at.timestamp(), since, claims.key_id))
@@ -89,7 +89,7 @@ def _enter(stream: Stream, person: int, claims: Claims, since: object) -> None:
 @socketio.on("disconnect")  # type: ignore[untyped-decorator]
 def disconnect(_reason: str = "") -> None:
     """Forget the connection."""
-    sid: str = request.sid  # type: ignore[attr-defined]
+    sid = _sid()
     _stream().crowd.remove(sid)
     try:
         presence.left(sid)
@@ -102,7 +102,7 @@ def _event(work: Callable[[Listener, Mapping[str, Any]], dict[str, Any]]) -> Cal
 
     @wraps(work)
     def handle(*args: object) -> dict[str, Any]:
-        listener = _stream().crowd.get(request.sid)  # type: ignore[attr-defined]
+        listener = _stream().crowd.get(_sid())
         if listener is None:
             return _problem("gone", "This connection is closing.")
         try:
@@ -196,6 +196,12 @@ def _end_unvouched(stream: Stream) -> None:
     for listener in here:
         if listener.key_id in silent:
             listener.expires_at = 0.0
+
+
+def _sid() -> str:
+    """The connection whose event this is."""
+    sid: str = request.sid  # type: ignore[attr-defined]  # Flask-SocketIO puts it there, and has no types
+    return sid
 
 
 def _stream() -> Stream:

@@ -19,7 +19,8 @@ def gathered(work: Callable[[Sequence[T]], Sequence[R]], value: T) -> R:
     nothing but its argument and the app.
     """
     known: dict[Any, Gathering[T, R]] = current_app.extensions.setdefault("carillon.gatherings", {})
-    return known.setdefault(work, Gathering(work)).ask(value)
+    here = known.get(work) or known.setdefault(work, Gathering(work))
+    return here.ask(value)
 
 
 class _Member(Generic[T, R]):

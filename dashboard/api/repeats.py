@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ParamSpec
 
 from flask import Flask, Response, current_app, g, request
 
@@ -16,7 +16,7 @@ from tasks.errors import CarillonError, WrongState
 from tasks.idempotency import Repeated
 from tasks.options import SendOptions
 
-View = TypeVar("View", bound=Callable[..., Any])
+P = ParamSpec("P")
 
 KEPT = "kept answers"
 REPLAYED = {"Idempotent-Replayed": "true"}
@@ -34,7 +34,7 @@ def keyed(header: SendHeaders) -> dict[str, Any]:
     return {"idempotency_key": header.idempotency_key, "idempotency_scope": _scope(), "body_hash": _body_hash()}
 
 
-def sends(view: View) -> View:
+def sends(view: Callable[P, Any]) -> Callable[P, Any]:
     """A view whose sender keeps the answer in its own transaction. What it refuses now may have been accepted the first time."""
 
     @wraps(view)
@@ -48,10 +48,10 @@ def sends(view: View) -> View:
                     idempotency.look(connection, options)
             raise
 
-    return answer  # type: ignore[return-value]
+    return answer
 
 
-def once(view: View) -> View:
+def once(view: Callable[P, Any]) -> Callable[P, Any]:
     """A view whose work is short and safe to do again: the key is claimed before it and the answer kept after it.
 
     `g.resumed` says that a call before this one was killed in the middle: what it asks for may be done already.
@@ -72,10 +72,10 @@ def once(view: View) -> View:
         idempotency.settle(options, found.status_code, found.get_data(as_text=True))
         return found
 
-    return answer  # type: ignore[return-value]
+    return answer
 
 
-def once_in_secret(view: View) -> View:
+def once_in_secret(view: Callable[P, Any]) -> Callable[P, Any]:
     """As `once`, for an answer that opens something: it is kept encrypted."""
 
     @wraps(view)
@@ -97,13 +97,13 @@ def once_in_secret(view: View) -> View:
         found.set_data(vault.unlock(found.get_data(as_text=True), KEPT))
         return found
 
-    return answer  # type: ignore[return-value]
+    return answer
 
 
-def once_unkept(name: str) -> Callable[[View], View]:
+def once_unkept(name: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """As `once`, for an answer whose field `name` must be kept nowhere: a repeat is refused, and told what was made."""
 
-    def decorate(view: View) -> View:
+    def decorate(view: Callable[P, Any]) -> Callable[P, Any]:
         @wraps(view)
         def answer(*args: Any, **kwargs: Any) -> Any:
             whole: list[Response] = []
@@ -120,7 +120,7 @@ def once_unkept(name: str) -> Callable[[View], View]:
                 raise _made_before(json.loads(first.body), name) from None
             return whole[0]
 
-        return answer  # type: ignore[return-value]
+        return answer
 
     return decorate
 

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import simple_websocket  # type: ignore[import-untyped]
 from engineio.packet import Packet
 from socketio import Server
 
 from tasks.live.websocket import OneThreadWebSocket, frame
 
+BROKEN = (OSError, simple_websocket.ConnectionClosed)
 WRITER = "Socket._websocket_handler.<locals>.writer"  # engine.io's own
 
 
@@ -55,7 +57,7 @@ class Outgoing:
         """Write what goes without waiting. Returns the rest."""
         try:
             return written[self._wire.ws.write_at_once(written) :]
-        except Exception:  # the connection broke: who reads from it will notice, and say goodbye
+        except BROKEN:  # the connection broke: who reads from it will notice, and say goodbye
             self._end()
             return b""
 
@@ -67,7 +69,7 @@ class Outgoing:
                     self._end()
                 else:
                     self._wire.ws.write(written)
-        except Exception:  # as above
+        except BROKEN:  # as above
             self._end()
         finally:
             self._is_writing = False
